@@ -139,6 +139,7 @@ export class Voting {
 
   /** Whether the probes of this member start when they are due. */
   isScheduling(): boolean {
+    if (this.#probedCount === 0) return true;
     const now = this.runnerDeps.clock.now();
     const last = this.#lastProbed;
     return (last !== undefined && hasStartedLately(last, now)) || isScheduling(this.#checks(), now);

@@ -4,7 +4,7 @@
 import { hostname } from "node:os";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import { isOfOneMachine } from "../checks/sharing.js";
-import { parseDuration } from "../core/duration.js";
+import { formatDuration, parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import type { StoreUrl } from "../fleet/store-url.js";
 import { parseStoreUrl } from "../fleet/store-url.js";
@@ -113,7 +113,9 @@ function readTimes(fleet: NonNullable<ConfigFile["fleet"]>, refuse: (key: string
   if (leaseMs < 3 * beatMs || leaseMs > 60_000)
     refuse(
       fleet.lease === undefined ? "beat" : "lease",
-      `lease must be from 3 beats (${3 * beatMs} ms) to 1m; it is ${leaseMs} ms`,
+      fleet.lease === undefined
+        ? `must be at most a third of lease (${formatDuration(leaseMs)}); got ${fleet.beat}`
+        : `must be from 3 beats (${formatDuration(3 * beatMs)}) to 1m; got ${fleet.lease}`,
     );
   if (settleMs > 30_000) refuse("settle", `must be at most 30s; got ${fleet.settle}`);
   return { beatMs, leaseMs, settleMs };

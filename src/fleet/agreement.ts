@@ -7,8 +7,9 @@
  *
  * With k = min(agree, L): failing when k votes fail. Else it is good: passing, or a warning when a vote warns or fails. A seat
  * whose owner has not voted, has a vote that is too old, or abstains is filled by a former owner, so that an owner that dies,
- * leaves or is cut off changes nothing. A seat that cannot be filled may still fail: while that could turn the check, the check
- * stays what it was. A seat that abstains is not waited for.
+ * leaves or is cut off changes nothing. In place of an owner that abstains, a former owner counts only while it lives. A seat
+ * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A seat that abstains is
+ * not waited for.
  */
 import type { Run } from "./store.js";
 import type { Decision, Vote } from "./vote.js";
@@ -74,13 +75,19 @@ function seated(
     const isAbstaining = owner?.vote.state === "abstaining";
     if (isAbstaining) abstained ??= owner;
     // it has not voted, or it is not heard, or it cannot look: a member that was an owner before may still see
-    const counted = owner !== undefined && !isAbstaining && owner.validUntil > now ? owner : waiting.shift();
+    const counted =
+      owner !== undefined && !isAbstaining && owner.validUntil > now ? owner : filler(waiting, isAbstaining);
     if (counted !== undefined) votes.push(counted);
     else if (!isAbstaining && (isAwaited || now < (owner?.validUntil ?? Number.NEGATIVE_INFINITY) + awaitedMs))
       awaited += 1;
   }
   votes.push(...waiting.filter(({ isAlive }) => isAlive).slice(0, spare));
   return { votes, awaited, abstained };
+}
+
+/** Takes one. A dead member has left its seat to a successor: it does not see in place of one that abstains. */
+function filler(waiting: FormerVote[], isAbstaining: boolean): FormerVote | undefined {
+  return isAbstaining && waiting[0]?.isAlive !== true ? undefined : waiting.shift();
 }
 
 /** Those who live, and then those who died last. Among those who live, the same order on each member. */

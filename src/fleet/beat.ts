@@ -20,7 +20,12 @@ export interface Beat {
   readonly uptimeMs: number;
   /** Sequence and digest of the cells that the store has acknowledged. */
   readonly head: string;
-  /** The digest of the definitions that this run holds. */
+  /**
+   * The counters of the beats that it has read of others, at most `MAX_HEARD`. A reader that finds a recent counter of its own
+   * here knows that the beat is recent too: a beat that was recorded and is played back later has an old one, or none.
+   */
+  readonly heard: ReadonlyMap<Run, number>;
+  /** The digest of the definitions that this run holds. Empty: it does not know them yet, and is no candidate. */
   readonly config: string;
   /** Probes a second that it can do: its weight in the assignment. */
   readonly capacity: number;
@@ -31,9 +36,14 @@ export interface Beat {
   readonly stalest: number;
   /** It is about to leave, or an operator has drained it: no candidate; its votes count until the successors have voted. */
   readonly isLeaving: boolean;
+  /** It has left, and this is its last beat. In all formats, as the name and the counter: a member that has left is not dead. */
+  readonly hasLeft?: boolean | undefined;
   /** What an operator has asked here of members, for ten beats: each does it once. At most 16. */
   readonly asks: readonly MemberAsk[];
 }
+
+/** So many members can know that another one is alive. */
+export const MAX_HEARD = 256;
 
 /** An operator's order to a member: to hand its checks over, or to take its share again. */
 export interface MemberAsk {

@@ -1,9 +1,10 @@
 /**
  * Whether this member knows what the others say: until then, it publishes no other state than before.
  *
- *     start, or the store is back --> catching up --the cells of each live run were read, or a lease is over--> caught up
+ *     start, or the first word after a lease --> catching up --the cells of each live run were read, or a lease is over--> caught up
  *
- * A member that has a part of the votes would decide with this part alone.
+ * A member that has a part of the votes would decide with this part alone. What it served before runs out: then it waits no
+ * longer for runs that it does not hear, but still for the votes that were told to it.
  */
 import type { HeardMember, Members } from "./members.js";
 import type { Run } from "./store.js";
@@ -13,12 +14,13 @@ export interface CatchUpOptions {
   readonly leaseMs: number;
 }
 
-/** A run that was never seen to live is waited for until it has been silent for so many beats. */
+/** A run that is silent is waited for no longer than so many beats: then its vote is one that is too old. */
 const MAX_SILENT_BEATS = 2;
 
 export class CatchUp {
   readonly #options: CatchUpOptions;
   #isOver = false;
+  #isBehind = true;
   /** The first round that has succeeded since it began. */
   #heardAt: number | undefined;
 
@@ -30,9 +32,15 @@ export class CatchUp {
     return this.#isOver;
   }
 
-  /** The store is back: the others may have said something else since. */
+  /** A run that was heard since has told more than what is here. */
+  get isBehind(): boolean {
+    return !this.#isOver && this.#isBehind;
+  }
+
+  /** The others may have said something else since. */
   begin(): void {
     this.#isOver = false;
+    this.#isBehind = true;
     this.#heardAt = undefined;
   }
 
@@ -42,29 +50,35 @@ export class CatchUp {
   }
 
   /**
-   * A round has succeeded, or votes have come. True: it has caught up with this.
+   * A round has succeeded, or votes have come. True: with this it has caught up, or is behind no more.
    * @param isCurrent whether the copy has all that the last beat of a run has told
    */
-  review(members: Pick<Members, "all" | "isDead">, isCurrent: (run: Run) => boolean, now: number): boolean {
+  review(members: Pick<Members, "all" | "isGone">, isCurrent: (run: Run) => boolean, now: number): boolean {
     if (this.#isOver) return false;
     this.#heardAt ??= now;
     const heardAt = this.#heardAt;
     const isLate = now - heardAt >= this.#options.leaseMs;
-    const isKnown = (member: HeardMember) => this.#isKnown(member, heardAt, members, isCurrent);
-    this.#isOver = isLate || (now > heardAt && members.all().every(isKnown));
-    return this.#isOver;
+    const isKnown = (member: HeardMember) => this.#isKnown(member, { since: heardAt, now }, members, isCurrent);
+    const isRead = ({ beat, run, ...member }: HeardMember) =>
+      beat === undefined || member.heardAt < heardAt || isCurrent(run);
+    const wasBehind = this.#isBehind;
+    const all = members.all();
+    this.#isBehind = now <= heardAt || !all.every(isRead);
+    this.#isOver = isLate || (now > heardAt && all.every(isKnown));
+    return this.#isOver || (wasBehind && !this.#isBehind);
   }
 
   #isKnown(
     member: HeardMember,
-    since: number,
-    members: Pick<Members, "isDead">,
+    { since, now }: { readonly since: number; readonly now: number },
+    members: Pick<Members, "isGone">,
     isCurrent: (run: Run) => boolean,
   ): boolean {
     const { beat, isConfirmed, silenceMs } = member;
-    if (members.isDead(member)) return true;
-    if (!isConfirmed) return silenceMs >= MAX_SILENT_BEATS * this.#options.beatMs;
     // the votes of another format are not understood
-    return beat === undefined || (member.heardAt >= since && isCurrent(member.run));
+    if (members.isGone(member) || (isConfirmed && beat === undefined)) return true;
+    const maxSilentMs = MAX_SILENT_BEATS * this.#options.beatMs;
+    if (!isConfirmed) return silenceMs >= maxSilentMs;
+    return member.heardAt >= since ? isCurrent(member.run) : now - since >= maxSilentMs;
   }
 }

@@ -11,8 +11,8 @@
  * a run is the sum of their shares (see ledger.ts), so the signed head of a run vouches for the set of its cells: a writer
  * without the secret can neither add, nor change, nor remove a cell unnoticed.
  *
- * The envelope is the same in all formats, and so are `member` and `counter` in the body of a beat. So a member sees that
- * a member with a newer format is alive.
+ * The envelope is the same in all formats, and so are `member`, `counter` and `hasLeft` in the body of a beat. So a member
+ * sees that a member with a newer format is alive, or has left.
  *
  * Nothing here throws for what a store returns: it may be of any size and form.
  */
@@ -21,14 +21,14 @@ import { printable } from "../core/printable.js";
 import { serviceNameFault } from "../core/service-name.js";
 import { isServingStatus } from "../core/serving-status.js";
 import type { ReportedService } from "../registry/ports.js";
-import { type Beat, FORMAT, type MemberAsk } from "./beat.js";
+import { type Beat, FORMAT, MAX_HEARD, type MemberAsk } from "./beat.js";
+import { type Signature, Signer } from "./signer.js";
 import type { Run } from "./store.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 
 /** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
 const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
 
-const SIGNATURE_BYTES = 16;
 const MAX_NAME_LENGTH = 200;
 const MAX_ASKS = 16;
 const MAX_REPORTED = 1_000;
@@ -43,6 +43,7 @@ export type OpenedBeat =
       readonly run: Run;
       readonly member: string;
       readonly counter: number;
+      readonly hasLeft: boolean;
       readonly format: number;
     }
   | { readonly kind: "refused"; readonly cause: "signature" | "form" };
@@ -73,18 +74,18 @@ export interface SealedCell extends DigestShare {
 interface Opened {
   readonly format: number;
   readonly body: string;
-  readonly mac: Buffer;
+  readonly signature: Signature;
 }
 
 export class FleetCodec {
-  readonly #signing: KeyObject;
+  readonly #signer: Signer;
   readonly #hashing: KeyObject;
 
   /** @param secret `undefined`: only for a store that no one else writes to. Signatures tell damage from data then. */
   constructor(fleet: string, secret: string | undefined) {
-    const key = (use: string) => createSecretKey(Buffer.from(hkdfSync("sha256", secret ?? "", fleet, use, 32)));
-    this.#signing = key("healthbridge fleet: signatures");
-    this.#hashing = key("healthbridge fleet: digests");
+    const key = (use: string) => Buffer.from(hkdfSync("sha256", secret ?? "", fleet, use, 32));
+    this.#signer = new Signer(key("healthbridge fleet: signatures"));
+    this.#hashing = createSecretKey(key("healthbridge fleet: digests"));
   }
 
   /** A short keyed hash, for digests of definitions and configurations: they tell nothing to readers of the store. */
@@ -93,8 +94,8 @@ export class FleetCodec {
   }
 
   sealBeat(beat: Beat): string {
-    const { format, run, ...rest } = beat;
-    return this.#seal("beat", place(run), JSON.stringify(rest), format).text;
+    const { format, run, heard, ...rest } = beat;
+    return this.#seal("beat", place(run), JSON.stringify({ ...rest, heard: [...heard] }), format).text;
   }
 
   openBeat(run: Run, text: string): OpenedBeat {
@@ -103,9 +104,10 @@ export class FleetCodec {
     const { format } = opened;
     const body = recordOf(opened.body);
     const { member, counter } = body ?? {};
+    const hasLeft = body?.hasLeft === true;
     if (!isName(member) || !isCount(counter)) return { kind: "refused", cause: "form" };
-    if (format !== FORMAT) return { kind: "other-format", run, member, counter, format };
-    const beat = beatOf(run, { ...body, member, counter });
+    if (format !== FORMAT) return { kind: "other-format", run, member, counter, hasLeft, format };
+    const beat = beatOf(run, { ...body, member, counter, hasLeft });
     return beat === undefined ? { kind: "refused", cause: "form" } : { kind: "beat", beat };
   }
 
@@ -114,8 +116,8 @@ export class FleetCodec {
     const reported = vote.reported?.map(({ name, status, reason }) => [name, status, reason ?? null]) ?? null;
     const fields = [vote.state, vote.reason ?? null, vote.ageMs ?? null, reported];
     const body = JSON.stringify([sequence, definition, castAtMs, order, ...fields]);
-    const { text, mac } = this.#seal("cell", place(run, check), body);
-    return { text, ...shareOf(mac) };
+    const { text, signature } = this.#seal("cell", place(run, check), body);
+    return { text, high: signature.high, low: signature.low };
   }
 
   openCell(run: Run, check: string, text: string): OpenedCell | undefined {
@@ -129,7 +131,8 @@ export class FleetCodec {
     const reported = services === null ? undefined : reportedOf(services);
     if (services !== null && reported === undefined) return undefined;
     const vote = { state, reason: reason ?? undefined, ageMs: ageMs ?? undefined, reported };
-    return { sequence, cell: { definition, castAtMs, order, vote }, ...shareOf(opened.mac) };
+    const { high, low } = opened.signature;
+    return { sequence, cell: { definition, castAtMs, order, vote }, high, low };
   }
 
   sealHead(run: Run, { sequence, high, low }: Head): string {
@@ -160,26 +163,26 @@ export class FleetCodec {
     at: string,
     body: string,
     format: number = FORMAT,
-  ): { readonly text: string; readonly mac: Buffer } {
-    const mac = this.#mac(kind, format, at, body);
-    return { text: `${format} ${signatureOf(mac)} ${body}`, mac };
+  ): { readonly text: string; readonly signature: Signature } {
+    const signature = this.#sign(kind, format, at, body);
+    return { text: `${format} ${signature.text} ${body}`, signature };
   }
 
   #open(kind: RecordKind, at: string, text: string): Opened | undefined {
     if (text.length > MAX_LENGTHS[kind]) return undefined;
-    const [start, version, signature] = /^(\d{1,9}) ([\w-]{22}) /.exec(text) ?? [];
-    if (start === undefined || signature === undefined) return undefined;
+    const [start, version, given] = /^(\d{1,9}) ([\w-]{22}) /.exec(text) ?? [];
+    if (start === undefined || given === undefined) return undefined;
     const format = Number(version);
     const body = text.slice(start.length);
-    const mac = this.#mac(kind, format, at, body);
+    const signature = this.#sign(kind, format, at, body);
     // both are 22 ASCII characters
-    if (!timingSafeEqual(Buffer.from(signature), Buffer.from(signatureOf(mac)))) return undefined;
-    return { format, body, mac };
+    if (!timingSafeEqual(Buffer.from(given), Buffer.from(signature.text))) return undefined;
+    return { format, body, signature };
   }
 
-  #mac(kind: RecordKind, format: number, at: string, body: string): Buffer {
+  #sign(kind: RecordKind, format: number, at: string, body: string): Signature {
     // the length tells where the place ends and the body starts: no two records have the same text here
-    return createHmac("sha256", this.#signing).update(`${kind} ${format} ${at.length} ${at}${body}`).digest();
+    return this.#signer.sign(`${kind} ${format} ${at.length} ${at}${body}`);
   }
 }
 
@@ -193,27 +196,27 @@ function place(run: Run, check = ""): string {
   return `${run.length} ${run}${check}`;
 }
 
-function signatureOf(mac: Buffer): string {
-  return mac.toString("base64url", 0, SIGNATURE_BYTES);
-}
-
-function shareOf(mac: Buffer): DigestShare {
-  return { high: mac.readUInt32BE(SIGNATURE_BYTES), low: mac.readUInt32BE(SIGNATURE_BYTES + 4) };
-}
-
 function hex(value: number): string {
   return value.toString(16).padStart(8, "0");
 }
 
-function beatOf(run: Run, body: Readonly<Record<string, unknown>> & { member: string; counter: number }) {
-  const { member, counter, zone, version, uptimeMs, head, config, capacity, stalest, isLeaving } = body;
-  if (!(zone === undefined || isName(zone)) || !isName(version) || !isName(config)) return undefined;
+function beatOf(run: Run, body: Readonly<Record<string, unknown>> & Pick<Beat, "member" | "counter" | "hasLeft">) {
+  const { member, counter, hasLeft, zone, version, uptimeMs, head, config, capacity, stalest, isLeaving } = body;
+  // a member that starts beats before it has a digest of its definitions
+  if (!(zone === undefined || isName(zone)) || !isName(version) || !(config === "" || isName(config))) return undefined;
   if (typeof head !== "string" || head.length > MAX_LENGTHS.head || typeof isLeaving !== "boolean") return undefined;
   if (!isAmount(uptimeMs) || !isAmount(capacity) || capacity === 0 || !isAmount(stalest)) return undefined;
-  const asks = asksOf(body.asks);
-  if (asks === undefined) return undefined;
+  const [asks, heard] = [asksOf(body.asks), heardOf(body.heard)];
+  if (asks === undefined || heard === undefined) return undefined;
   const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
-  return { ...name, head, config, capacity, stalest, isLeaving, asks } satisfies Beat;
+  return { ...name, head, heard, config, capacity, stalest, isLeaving, hasLeft, asks } satisfies Beat;
+}
+
+function heardOf(value: unknown): ReadonlyMap<Run, number> | undefined {
+  if (!Array.isArray(value) || value.length > MAX_HEARD) return undefined;
+  const isHeard = (entry: unknown): entry is [Run, number] =>
+    Array.isArray(entry) && entry.length === 2 && isName(entry[0]) && isCount(entry[1]);
+  return value.every(isHeard) ? new Map(value) : undefined;
 }
 
 function asksOf(value: unknown): readonly MemberAsk[] | undefined {

@@ -10,7 +10,7 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
-import { agreedOn, type FormerVote, isSameDecision, type SeatVote } from "./agreement.js";
+import { agreedOn, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "./agreement.js";
 import { AGE_TOLERANCE, type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
 import type { HeardMember, Members } from "./members.js";
 import type { KeptReport } from "./own-votes.js";
@@ -28,13 +28,15 @@ export interface DecisionsDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly members: Members;
+  readonly members: Pick<Members, "get" | "isAlive">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
   readonly ownCell: (check: string) => Cell | undefined;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
   readonly isCatchingUp: () => boolean;
+  /** Votes that were told are not known yet: each check stays what it was, and stale when that counts no more. */
+  readonly isBehind: () => boolean;
   readonly tell: (check: string, decision: Decision) => void;
 }
 
@@ -62,11 +64,15 @@ export class Decisions {
 
   /** Decides, and tells it when that is news. */
   decide(record: CheckRecord): void {
-    const { clock, isCatchingUp, tell } = this.#deps;
-    const now = clock.now();
+    const { clock, isCatchingUp, isBehind, tell } = this.#deps;
     const before = record.decision;
-    const decided = this.#decisionOf(record, now);
-    const isHeld = isCatchingUp() && record.definition.scope !== "local" && now < before.validUntil;
+    const isLocal = record.definition.scope === "local";
+    // a member that starts would decide many times for nothing
+    if (before === UNDECIDED && !isLocal && isCatchingUp()) return;
+    const now = clock.now();
+    record.reviewAt = Number.POSITIVE_INFINITY;
+    const decided = this.#lastingDecisionOf(record, now);
+    const isHeld = !isLocal && (isBehind() || (isCatchingUp() && now < before.validUntil));
     const after = isHeld && decided.state !== before.state ? before : decided;
     const isSame = isSameDecision(before, after);
     // a state that was true for so long remains so, also when fewer votes carry it now
@@ -112,6 +118,17 @@ export class Decisions {
     return toldUntil - now < marginMs;
   }
 
+  /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */
+  #lastingDecisionOf(record: CheckRecord, now: number): Decision {
+    const decided = this.#decisionOf(record, now);
+    const next = now + MIN_RENEWAL_BEATS * this.#deps.beatMs;
+    if (decided.validUntil >= next || record.definition.isHeartbeat) return decided;
+    const { reviewAt } = record;
+    const lasting = this.#decisionOf(record, next);
+    record.reviewAt = Math.min(reviewAt, record.reviewAt);
+    return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
+  }
+
   #decisionOf(record: CheckRecord, now: number): Decision {
     const { definition, own, decision } = record;
     if (definition.isHeartbeat) return heartbeatDecision(this.#heartbeatVotes(record), decision, now);
@@ -125,7 +142,9 @@ export class Decisions {
     const runs: (Run | undefined)[] = record.owners.map(({ run }) => run);
     // all of them leave: they go on, and there is no successor
     if (runs.length === 0) runs.push(...new Array<undefined>(definition.copies).fill(undefined));
-    if (this.isAlone && !runs.includes(this.#deps.run)) runs.push(this.#deps.run);
+    // a seat that is not there with the store has the own vote or none: a former owner that fills it would be counted anew
+    const { run: self } = this.#deps;
+    if (this.isAlone && !runs.includes(self) && countsNow(record.own, now)) runs.push(self);
     const spare = definition.scope === "shared" ? Math.max(0, definition.copies - runs.length) : 0;
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
@@ -152,15 +171,18 @@ export class Decisions {
   }
 
   /** Votes under the present definition: the own one, and those of others that are known. */
-  *#votesOn({ check, definition, own }: CheckRecord): Generator<FormerVote> {
+  #votesOn({ check, definition, own }: CheckRecord): readonly FormerVote[] {
     const { run: self, members, votes } = this.#deps;
-    if (own !== undefined) yield { ...own, run: self, isAlive: true, heardAt: 0 };
+    const found: FormerVote[] = [];
+    if (own !== undefined)
+      found.push({ run: self, vote: own.vote, validUntil: own.validUntil, isAlive: true, heardAt: 0 });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
       const validUntil = validityOf(member, definition, this.#deps.beatMs);
-      yield { run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt };
+      found.push({ run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt });
     }
+    return found;
   }
 
   #heartbeatVotes(record: CheckRecord): readonly HeartbeatVote[] {
@@ -182,6 +204,10 @@ export class Decisions {
   }
 }
 
+function countsNow(own: SeatVote | undefined, now: number): boolean {
+  return own !== undefined && own.vote.state !== "abstaining" && own.validUntil > now;
+}
+
 /**
  * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.
  * A beat says nothing of votes that this member has no copy of yet, and with a `stalest` of 1, it vouches for nothing.
@@ -198,8 +224,8 @@ export function validityOf(
 
 /** The same for a report that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
 export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
-  if (member.beat === undefined) return Number.NEGATIVE_INFINITY;
+  // how long ago a process beat that was never seen to live is not known
+  if (member.beat === undefined || !member.isConfirmed) return Number.NEGATIVE_INFINITY;
   const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
-  const provenAt = member.isConfirmed ? member.provenAt : member.heardAt;
-  return provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
+  return member.provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
 }

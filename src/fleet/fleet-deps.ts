@@ -51,7 +51,7 @@ export type FleetEvent =
   /** Records with a wrong signature or form were ignored. */
   | { readonly kind: "record-refused"; readonly records: number }
   | { readonly kind: "store-failed"; readonly error: StoreError }
-  /** The first call that succeeds after one that has failed. */
+  /** No kind of call fails any more. */
   | { readonly kind: "store-answers" }
   /** From the begin of a write until this member has read it from the log. */
   | { readonly kind: "propagation"; readonly ms: number };

@@ -11,10 +11,9 @@
  */
 import { background } from "../core/background.js";
 import { settledWithin } from "../core/clock.js";
-import { runInTurns, type Steps } from "../core/turns.js";
+import type { Steps } from "../core/turns.js";
 import { Asks, hexDigits } from "./asks.js";
 import { ownersOf } from "./assignment.js";
-import { FORMAT } from "./beat.js";
 import { FleetCodec } from "./codec.js";
 import { Decisions } from "./decisions.js";
 import { Detachment } from "./detachment.js";
@@ -25,6 +24,7 @@ import { Ledger } from "./ledger.js";
 import type { HeardBeat } from "./members.js";
 import { FleetMembership } from "./membership.js";
 import { Mirror } from "./mirror.js";
+import { OwnBeat } from "./own-beat.js";
 import { OwnVotes } from "./own-votes.js";
 import type { FleetReadings } from "./readings.js";
 import { Rounds } from "./rounds.js";
@@ -32,18 +32,19 @@ import { Seating } from "./seating.js";
 import { Seats } from "./seats.js";
 import { SharedConfigs } from "./shared-configs.js";
 import type { Run } from "./store.js";
+import { TurnQueue } from "./turn-queue.js";
 import type { Definition, Vote } from "./vote.js";
 
 const RUN_DIGITS = 24;
 
-/** A beat with 1 vouches for nothing: that is for a member whose writes fail. */
-const MAX_STALEST = 0.999;
-
 const CHECKS_A_STEP = 25;
+/** The last part of leaving: to remove the own records. */
+const FORGET_MS = 1_000;
 
 export class Fleet {
   readonly run: Run;
   readonly #deps: FleetDeps;
+  readonly #turns: TurnQueue;
   readonly #codec: FleetCodec;
   readonly #asks: Asks;
   readonly #membership: FleetMembership;
@@ -53,22 +54,24 @@ export class Fleet {
   readonly #mirror: Mirror;
   readonly #seats: Seats;
   readonly #votes: OwnVotes;
+  readonly #beat: OwnBeat;
   readonly #decisions: Decisions;
   readonly #seating: Seating;
   readonly #handOver: HandOver;
   readonly #rounds: Rounds;
+  readonly readings: FleetReadings;
   readonly #view: FleetView;
   readonly #closed = new AbortController();
-  #counter = 0;
   #isRenewing = false;
 
   constructor(deps: FleetDeps) {
     const { clock, random, settings, store, checks, onEvent } = deps;
     const { beatMs, instance } = settings;
     this.#deps = deps;
-    this.run = hexDigits(RUN_DIGITS, random);
-    const { run } = this;
+    const run = hexDigits(RUN_DIGITS, random);
+    this.run = run;
     this.#codec = new FleetCodec(settings.fleet, settings.secret);
+    this.#turns = new TurnQueue(clock);
     this.#asks = new Asks(random);
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
@@ -76,22 +79,27 @@ export class Fleet {
     this.#detachment = new Detachment(settings, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
     const votes = (check: string) => this.#mirror.votes(check);
-    const rounds = new Rounds({
-      ...{ clock, store, run, instance, beatMs, codec: this.#codec, ledger: this.#ledger, mirror: this.#mirror },
-      beat: () => this.#beat(),
-      onBeats: (beats, startedAt) => this.#heard(beats, startedAt),
+    this.#rounds = new Rounds({
+      ...{ clock, store, run, instance, beatMs, onEvent },
+      ...{ codec: this.#codec, ledger: this.#ledger, mirror: this.#mirror, turns: this.#turns },
+      beat: () => this.#beat.next(),
+      onBeats: (...round) => this.#heard(...round),
       onTick: (outcome) => this.#tick(outcome),
+      onReturn: (deafMs) => this.#membership.hearAgain(deafMs),
       onVotes: (names) => this.#voted(names),
       members: () => this.#membership.alive.length + 1,
       onLoss: () => this.#configs.keepAgain(),
-      onEvent,
     });
-    this.#rounds = rounds;
-    this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => rounds.changed() });
+    this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
+    this.#beat = new OwnBeat({
+      ...{ run, settings, codec: this.#codec, checks, ledger: this.#ledger, asks: this.#asks, votes: this.#votes },
+      ...{ membership: this.#membership, rounds: this.#rounds },
+    });
     this.#decisions = new Decisions({
       ...{ clock, run, beatMs, votes, members: this.#membership.members },
       ownCell: (check) => this.#ledger.get(check),
       isCatchingUp: () => this.#membership.isCatchingUp,
+      isBehind: () => this.#membership.isBehind,
       tell: (check, decision) => checks.decide(check, decision),
     });
     this.#seats = new Seats({
@@ -102,7 +110,7 @@ export class Fleet {
       onChange: (record) => this.#decisions.decide(record),
     });
     this.#seating = new Seating({
-      ...{ clock, instance, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
+      ...{ instance, turns: this.#turns, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
       ...{ membership: this.#membership, detachment: this.#detachment, configs: this.#configs },
       onSeated: () => this.#handOver.review(),
       onTakeover: (count) => onEvent({ kind: "takeover", checks: count }),
@@ -112,13 +120,10 @@ export class Fleet {
       ...{ membership: this.#membership, detachment: this.#detachment, seating: this.#seating },
     });
     this.#view = new FleetView({
-      ...{ settings, run, clock, seats: this.#seats, rounds, mirror: this.#mirror },
+      ...{ settings, run, clock, seats: this.#seats, rounds: this.#rounds, mirror: this.#mirror },
       ...{ membership: this.#membership, detachment: this.#detachment },
     });
-  }
-
-  get readings(): FleetReadings {
-    return this.#view;
+    this.readings = this.#view;
   }
 
   /** A keyed hash of the text of a definition. */
@@ -153,30 +158,41 @@ export class Fleet {
     this.#background(this.#rounds.beatNow());
   }
 
-  /** The same for any member. False: there is no live member of that name. */
+  /** The same for any member. False: there is no live member of that name that would understand it. */
   ask(member: string, isDraining: boolean): boolean {
     if (member === this.#deps.settings.member) {
       this.drain(isDraining);
       return true;
     }
-    if (!this.#membership.alive.some(({ name }) => name === member)) return false;
+    if (!this.#membership.alive.some(({ name, beat }) => name === member && beat !== undefined)) return false;
     this.#asks.send(member, isDraining);
     return true;
   }
 
-  /** The end of this member. Resolves when all successors have voted, or at its deadline; then its records are gone. */
+  /**
+   * The end of this member. Resolves when all successors have voted, or at its deadline. Then its votes are removed, and its
+   * last beat tells the others that it has left: a record that is missing could have been lost.
+   */
   async leave(): Promise<void> {
-    const { clock, settings, store } = this.#deps;
+    const { clock, settings } = this.#deps;
     this.drain(true);
-    await settledWithin(this.#handOver.done(), settings.leaveMs, clock);
-    await this.#rounds.flush();
+    const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
+    await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
     this.#stop();
-    if (!this.#detachment.isDetached) await store.forget(this.run).catch(() => {});
+    if (this.#detachment.isDetached) return;
+    await settledWithin(this.#forget(), FORGET_MS, clock);
   }
 
   async close(): Promise<void> {
     this.#stop();
     await this.#deps.store.close();
+  }
+
+  /** What fails here, the others do later. */
+  async #forget(): Promise<void> {
+    const { store } = this.#deps;
+    await store.forget(this.run).catch(() => {});
+    if (this.#membership.alive.length > 0) await store.beat(this.run, this.#beat.last()).catch(() => {});
   }
 
   #stop(): void {
@@ -186,35 +202,20 @@ export class Fleet {
     this.#membership.stop();
   }
 
-  #beat(): string | undefined {
-    const { checks, settings } = this.#deps;
-    if (!checks.isScheduling()) return undefined;
-    this.#counter += 1;
-    const { member, zone, version, capacity } = settings;
-    return this.#codec.sealBeat({
-      ...{ format: FORMAT, run: this.run, member, zone, version, capacity },
-      counter: this.#counter,
-      uptimeMs: this.#votes.uptimeMs,
-      head: this.#ledger.head,
-      config: this.#membership.self.config,
-      stalest: this.#rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
-      isLeaving: this.#membership.isLeaving,
-      asks: this.#asks.take(),
-    });
-  }
-
-  #heard(beats: readonly HeardBeat[], startedAt: number): void {
+  #heard(beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean): void {
     const { clock, settings, onEvent } = this.#deps;
-    if (this.#detachment.succeeded(clock.now())) {
+    if (!this.#rounds.isCut && this.#detachment.succeeded(clock.now())) {
       onEvent({ kind: "attached" });
       this.#membership.freeze(this.#detachment.frozenUntil);
       this.#seating.startAnew();
     }
-    this.#membership.hear(beats, startedAt);
+    this.#membership.hear(beats, startedAt, this.#beat.counter);
     for (const beat of beats) {
+      const { silenceMs, isConfirmed } = this.#membership.members.get(beat.run) ?? {};
       // a run that is silent changes nothing: what its store has lost will not come again
-      const isHeard = this.#membership.members.get(beat.run)?.silenceMs === 0;
-      if (isHeard && beat.head !== undefined) this.#mirror.beat(beat.run, beat.head);
+      if (silenceMs !== 0) continue;
+      if (beat.head !== undefined && beat.hasLeft !== true) this.#mirror.beat(beat.run, beat.head, isLogRead);
+      if (!isConfirmed) continue;
       for (const ask of this.#asks.received({ asks: beat.asks ?? [] }, settings.member)) this.drain(ask.isDraining);
     }
     this.#vouch();
@@ -243,7 +244,7 @@ export class Fleet {
     for (const { run } of alive) if (this.#mirror.isCurrent(run)) members.vouch(run);
     if (!this.#membership.review((run) => this.#mirror.isCurrent(run))) return;
     this.#seating.reviewAll();
-    if (!this.#isRenewing) this.#background(this.#renew());
+    this.#background(this.#renew());
   }
 
   *#voted(names: readonly string[]): Steps<void> {
@@ -259,8 +260,11 @@ export class Fleet {
 
   async #renew(): Promise<void> {
     this.#isRenewing = true;
-    await this.#inTurns(this.#renewal());
-    this.#isRenewing = false;
+    try {
+      await this.#inTurns(this.#renewal());
+    } finally {
+      this.#isRenewing = false; // also after a fault of what is told: else every decision would run out
+    }
   }
 
   *#renewal(): Steps<void> {
@@ -288,11 +292,7 @@ export class Fleet {
     background(work, this.#deps.settings.instance, "the fleet");
   }
 
-  /** Until this member is closed. */
-  async #inTurns(steps: Steps<void>): Promise<void> {
-    const { signal } = this.#closed;
-    await runInTurns(steps, this.#deps.clock, signal).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
+  #inTurns(steps: Steps<void>): Promise<void> {
+    return this.#turns.runUntilAborted(steps, this.#closed.signal);
   }
 }

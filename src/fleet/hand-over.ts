@@ -16,11 +16,11 @@ import type { Run } from "./store.js";
 export interface HandOverDeps {
   readonly clock: Clock;
   readonly run: Run;
-  readonly seats: Seats;
-  readonly decisions: Decisions;
-  readonly votes: OwnVotes;
-  readonly membership: FleetMembership;
-  readonly detachment: Detachment;
+  readonly seats: Pick<Seats, "handingOver" | "release">;
+  readonly decisions: Pick<Decisions, "decide" | "haveOwnersVoted">;
+  readonly votes: Pick<OwnVotes, "remove">;
+  readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
+  readonly detachment: Pick<Detachment, "isDetached">;
   readonly seating: Pick<Seating, "isRunning">;
 }
 

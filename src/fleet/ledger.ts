@@ -20,7 +20,7 @@ import type { Cell } from "./vote.js";
 /** Cells in one write. More changes are written with the next ones. */
 export const MAX_ENTRY_CELLS = 500;
 
-/** States of the store that are remembered between two beats. */
+/** States of the store that are remembered between two beats, and heads of failed writes. One that is forgotten costs a rewrite. */
 const MAX_EXPECTED = 200;
 
 interface Written extends SealedCell {
@@ -123,6 +123,7 @@ export class Ledger {
   /** The write has failed, or its result is unknown. Its changes go with the next one, as they are then, and before all others. */
   giveBack(entry: LogEntry): void {
     const { changes } = this.#land(entry);
+    makeRoom(this.#unsure);
     this.#unsure.add(entry.head);
     const later = [...this.#changes];
     this.#changes.clear();
@@ -156,10 +157,15 @@ export class Ledger {
   }
 
   #expect(head: string, cellCount: number): void {
-    const oldest = this.#expected.size < MAX_EXPECTED ? undefined : this.#expected.keys().next().value;
-    if (oldest !== undefined) this.#expected.delete(oldest);
+    makeRoom(this.#expected);
     this.#expected.set(head, cellCount);
   }
+}
+
+/** Drops the oldest entry when there are as many as are remembered. */
+function makeRoom(heads: Map<string, unknown> | Set<string>): void {
+  const oldest = heads.size < MAX_EXPECTED ? undefined : heads.keys().next().value;
+  if (oldest !== undefined) heads.delete(oldest);
 }
 
 /** Whether two cells say the same. A removed cell, and one that was never set, are both `undefined`. */

@@ -8,9 +8,13 @@
  * last read that has succeeded, but by at most one and a half beats: time in which this member heard nothing at all, because the
  * store was away or its own process stood still, does not count against the others.
  *
- * A run is first seen with some counter, perhaps that of a process which ended long ago. It is a member when its counter grows.
+ * A run is first seen with some counter, perhaps that of a process which ended long ago. It is a member when its counter grows,
+ * and its beats have a recent counter of this member:
+ *
+ *     own beats     1   2   3   4   5                     beat of r with heard: self=4     made after own beat 4
+ *     played back, of a process that has ended:           heard: self=1, or none           does not count
  */
-import { type Beat, FORMAT } from "./beat.js";
+import { type Beat, FORMAT, MAX_HEARD } from "./beat.js";
 import type { Run } from "./store.js";
 
 /** A beat whose signature is right. A beat of another format has no more than these fields. */
@@ -28,6 +32,8 @@ export interface HeardMember {
   /** `undefined`: it has another format, which is not understood. */
   readonly beat: Beat | undefined;
   readonly counter: number;
+  /** Its last beat has said so. */
+  readonly hasLeft: boolean;
   /** Its counter has grown since this member knows it. */
   readonly isConfirmed: boolean;
   /** Milliseconds that it has been silent, as far as this member could hear. */
@@ -54,6 +60,9 @@ const LEASES_UNTIL_FORGOTTEN = 10;
 /** More silence of one read than so many beats is this member's own deafness. */
 const MAX_BEATS_A_READ = 1.5;
 
+/** Own beats after which a counter of this member in another beat is old: a lease, and the way to the other member and back. */
+const RECENT_BEATS_BESIDE_LEASE = 3;
+
 /** Silence counts from the read, not from the beat. So a lease is over when less than half a beat is left of it. */
 const LEASE_TOLERANCE_BEATS = 0.5;
 
@@ -61,11 +70,26 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<Run, HeardMember>();
   #lastReadAt: number | undefined;
+  /** The counters of the last own beats that the store has taken, the oldest first. */
+  readonly #sent: number[] = [];
   /** Beats whose counter was smaller than one that was read before. */
   replayed = 0;
 
   constructor(options: MembersOptions) {
     this.#options = options;
+  }
+
+  /** The store has taken the own beat with this counter. Beats that were lost do not age what others have heard. */
+  sent(counter: number): void {
+    const { leaseMs, beatMs } = this.#options;
+    this.#sent.push(counter);
+    if (this.#sent.length > Math.ceil(leaseMs / beatMs) + RECENT_BEATS_BESIDE_LEASE) this.#sent.shift();
+  }
+
+  /** What was read of each run: for the own beat. Also of dead ones: two that believe so of each other may both live. */
+  counters(): ReadonlyMap<Run, number> {
+    const known = [...this.#members.values()].sort((one, other) => one.silenceMs - other.silenceMs);
+    return new Map(known.slice(0, MAX_HEARD).map(({ run, counter }) => [run, counter]));
   }
 
   /** @param startedAt monotonic time before the read was sent: the beats are not older than the read before */
@@ -92,12 +116,13 @@ export class Members {
     return [...this.#members.values()].sort(byNameAndRun);
   }
 
-  isDead({ silenceMs }: Pick<HeardMember, "silenceMs">): boolean {
-    return silenceMs >= this.#options.leaseMs - LEASE_TOLERANCE_BEATS * this.#options.beatMs;
+  /** It has left, or it is silent for a lease. */
+  isGone({ silenceMs, hasLeft }: Pick<HeardMember, "silenceMs" | "hasLeft">): boolean {
+    return hasLeft || silenceMs >= this.#options.leaseMs - LEASE_TOLERANCE_BEATS * this.#options.beatMs;
   }
 
   isAlive(member: HeardMember): boolean {
-    return member.isConfirmed && !this.isDead(member);
+    return member.isConfirmed && !this.isGone(member);
   }
 
   /** Runs whose records nobody needs any more. */
@@ -136,8 +161,10 @@ export class Members {
       return;
     }
     if (heard.counter < before.counter) this.replayed += 1;
-    if (heard.counter <= before.counter) {
-      this.#miss(before, read.silentMs);
+    const hasHeard = this.#hasHeardThis(heard);
+    const isRecent = hasHeard === "lately" || (hasHeard === "never" && !before.isConfirmed);
+    if (heard.counter <= before.counter || !isRecent) {
+      this.#miss({ ...before, counter: Math.max(before.counter, heard.counter) }, read.silentMs);
       return;
     }
     const after = namedBy(heard);
@@ -146,13 +173,21 @@ export class Members {
     const provenAt = Math.min(read.now, Math.max(read.provenAt, byItsClock));
     this.#members.set(heard.run, {
       ...after,
-      isConfirmed: true,
+      isConfirmed: hasHeard === "lately",
       silenceMs: 0,
       heardAt: read.now,
       provenAt,
       growths: before.growths + 1,
-      vouch: before.vouch,
+      vouch: this.isGone(before) ? ended(before.vouch) : before.vouch,
     });
+  }
+
+  /** Whether a run has heard a recent beat of this member. Another format does not tell, and has no vote. */
+  #hasHeardThis({ heard, format }: HeardBeat): "lately" | "long ago" | "never" {
+    if (format !== FORMAT) return "lately";
+    const counter = heard?.get(this.#options.run);
+    if (counter === undefined) return "never";
+    return counter >= (this.#sent[0] ?? 0) ? "lately" : "long ago";
   }
 
   #miss(member: HeardMember, silentMs: number): void {
@@ -160,9 +195,14 @@ export class Members {
   }
 }
 
-function namedBy(heard: HeardBeat): Pick<HeardMember, "run" | "name" | "beat" | "counter"> {
-  const { run, member, counter } = heard;
-  return { run, name: member, beat: isUnderstood(heard) ? heard : undefined, counter };
+/** A run that was dead has said more since: what is known of it is over, and waits for what is read anew. */
+function ended(vouch: Vouch | undefined): Vouch | undefined {
+  return vouch && { ...vouch, stalest: 1 };
+}
+
+function namedBy(heard: HeardBeat): Pick<HeardMember, "run" | "name" | "beat" | "counter" | "hasLeft"> {
+  const { run, member, counter, hasLeft = false } = heard;
+  return { run, name: member, beat: isUnderstood(heard) ? heard : undefined, counter, hasLeft };
 }
 
 function isUnderstood(heard: HeardBeat): heard is Beat {

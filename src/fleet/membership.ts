@@ -70,6 +70,11 @@ export class FleetMembership {
     return !this.#catchUp.isOver;
   }
 
+  /** Others have told more than what is known here. */
+  get isBehind(): boolean {
+    return this.#catchUp.isBehind;
+  }
+
   get isLeaving(): boolean {
     return this.#self.isLeaving;
   }
@@ -96,15 +101,16 @@ export class FleetMembership {
     return this.#settling.adopted.some(({ run }) => run !== this.#self.run);
   }
 
-  /** A round has succeeded. */
-  hear(beats: readonly HeardBeat[], startedAt: number): void {
-    const { clock, settings } = this.#deps;
+  /** A round has succeeded, with this counter in the own beat. */
+  hear(beats: readonly HeardBeat[], startedAt: number, counter: number): void {
+    const { clock } = this.#deps;
+    this.members.sent(counter);
     this.members.hear(beats, startedAt, clock.now());
     this.#rounds += 1;
     const before = this.#alive;
     this.#alive = this.members.all().filter((member) => this.members.isAlive(member));
     this.#tellChanges(before);
-    const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self, settings.beatMs);
+    const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self);
     if (isDuplicate !== this.#isDuplicated) {
       this.#isDuplicated = isDuplicate;
       this.#deps.onEvent({ kind: "duplicate", member: this.#self.name, isOver: !isDuplicate });
@@ -118,11 +124,17 @@ export class FleetMembership {
     if (this.#rounds > 0) this.#propose();
   }
 
-  /** Votes have come. True: now this member knows what all others say. */
+  /** Votes have come. True: now this member knows more of what the others say. */
   review(isCurrent: (run: Run) => boolean): boolean {
-    const isOver = this.#catchUp.review(this.members, isCurrent, this.#deps.clock.now());
-    if (isOver) this.#isNew = false;
-    return isOver;
+    const isNews = this.#catchUp.review(this.members, isCurrent, this.#deps.clock.now());
+    if (this.#catchUp.isOver) this.#isNew = false;
+    if (isNews) this.#settle();
+    return isNews;
+  }
+
+  /** The store answers after a time: for a lease or longer, the others may have said more than what comes first now. */
+  hearAgain(deafMs: number): void {
+    if (deafMs >= this.#deps.settings.leaseMs) this.#catchUp.begin();
   }
 
   /** Keeps the roster until a time. Without any roster, this member is alone in it. */
@@ -156,7 +168,8 @@ export class FleetMembership {
     const { clock, onRoster } = this.#deps;
     this.#timer?.();
     this.#timer = undefined;
-    if (this.#frozenUntil === Number.POSITIVE_INFINITY) return;
+    // a member that starts takes no check before it knows what is true of it
+    if (this.#isNew || this.#frozenUntil === Number.POSITIVE_INFINITY) return;
     const now = clock.now();
     const isSettled = now >= this.#frozenUntil && this.#settling.settle(this.#leaving(), now);
     const { dueAt } = this.#settling;
@@ -166,7 +179,10 @@ export class FleetMembership {
   }
 
   #leaving(): ReadonlySet<Run> {
-    const runs = this.#alive.filter(({ beat }) => beat?.isLeaving === true).map(({ run }) => run);
+    const runs = this.members
+      .all()
+      .filter(isLeavingOrLeft)
+      .map(({ run }) => run);
     return new Set(this.#self.isLeaving ? [...runs, this.#self.run] : runs);
   }
 
@@ -175,8 +191,14 @@ export class FleetMembership {
     const alive = new Set(this.#alive.map(({ run }) => run));
     for (const { run, name } of this.#alive)
       if (!known.has(run)) this.#deps.onEvent({ kind: "member-joined", member: name, run });
-    for (const { run, name, beat } of before)
-      if (!alive.has(run))
-        this.#deps.onEvent({ kind: beat?.isLeaving === true ? "member-left" : "member-dead", member: name, run });
+    for (const member of before) {
+      if (alive.has(member.run)) continue;
+      const hasLeft = isLeavingOrLeft(this.members.get(member.run) ?? member);
+      this.#deps.onEvent({ kind: hasLeft ? "member-left" : "member-dead", member: member.name, run: member.run });
+    }
   }
+}
+
+function isLeavingOrLeft({ beat, hasLeft }: HeardMember): boolean {
+  return hasLeft || beat?.isLeaving === true;
 }

@@ -15,8 +15,9 @@ import type { Steps } from "../core/turns.js";
 import type { FleetCodec, OpenedCell } from "./codec.js";
 import { MAX_ENTRY_CELLS } from "./ledger.js";
 import type { ResyncCause } from "./readings.js";
-import { add, isSame, type MirroredVote, RunCells } from "./run-cells.js";
+import { add, isSame, RunCells } from "./run-cells.js";
 import type { LogEntry, Run } from "./store.js";
+import { type MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Cells that are verified in one step. */
 const STEP_CELLS = 100;
@@ -30,6 +31,7 @@ export interface WantedRun {
 export class Mirror {
   readonly #codec: FleetCodec;
   readonly #runs = new Map<Run, RunCells>();
+  readonly #index = new VoteIndex();
   #refused = 0;
 
   constructor(codec: FleetCodec) {
@@ -42,11 +44,8 @@ export class Mirror {
   }
 
   /** What all runs say of a check. */
-  *votes(check: string): Generator<MirroredVote, void> {
-    for (const { cells } of this.#runs.values()) {
-      const cell = cells.get(check);
-      if (cell !== undefined) yield cell;
-    }
+  votes(check: string): readonly MirroredVote[] {
+    return this.#index.of(check);
   }
 
   /** The checks of which a run says something. */
@@ -70,16 +69,19 @@ export class Mirror {
     return wanted;
   }
 
-  /** The head that a live run tells with its beat, once a round. A run is known from its first beat on. */
-  beat(run: Run, head: string): void {
+  /**
+   * The head that a live run tells with its beat, once a round. A run is known from its first beat on.
+   * @param isLogRead all that was in the log at the round before has been applied: else the log may have what is missing
+   */
+  beat(run: Run, head: string, isLogRead = true): void {
     const told = this.#codec.openHead(run, head);
     if (told === undefined) {
       this.#refused += 1;
       return;
     }
-    const cells = this.#runs.get(run) ?? new RunCells(told);
+    const cells = this.#runs.get(run) ?? new RunCells(told, this.#index);
     this.#runs.set(run, cells);
-    cells.beat(told);
+    cells.beat(told, isLogRead);
   }
 
   /** Applies an entry of the log. Returns the checks of which the run says something else now. */
@@ -133,6 +135,7 @@ export class Mirror {
   /** Forgets a run. Returns the checks of which it said something. */
   forget(run: Run): readonly string[] {
     const checks = [...this.checksOf(run)];
+    for (const check of checks) this.#index.remove(check, run);
     this.#runs.delete(run);
     return checks;
   }

@@ -76,14 +76,17 @@ const EMPTY = `
   WITH head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = $2)
   DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = $2`;
 
+/** A run does not write so many entries. Higher numbers would be rounded here, and end all reads. */
+const MAX_SEQUENCE = 1_000_000_000_000_000;
+
 const END = `
-  SELECT DISTINCT ON (run) run, sequence, head FROM healthbridge.log WHERE fleet = $1
+  SELECT DISTINCT ON (run) run, sequence, head FROM healthbridge.log WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE}
   ORDER BY run, sequence DESC`;
 
 const READ = `
   SELECT log.run, log.sequence, log.head, log.cells
   FROM healthbridge.log LEFT JOIN jsonb_each($2::jsonb) AS place (run, last) ON place.run = log.run
-  WHERE fleet = $1 AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
+  WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE} AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
   ORDER BY log.run, sequence LIMIT ${PAGE_ENTRIES}`;
 
 /** The head comes with the first cells, and so it is not newer than any of them. */
@@ -102,11 +105,12 @@ const FORGET = `
     entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND run = ANY ($2::text[]))
   DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = ANY ($2::text[])`;
 
+/** A lease that ends late was taken before the clock of the server was set back. */
 const HOLD = `
   WITH taken AS (
     INSERT INTO healthbridge.leases (fleet, lease, run, ends) VALUES ($1, $2, $3, now() + $4 * interval '1 millisecond')
     ON CONFLICT (fleet, lease) DO UPDATE SET run = excluded.run, ends = excluded.ends
-      WHERE leases.run = excluded.run OR leases.ends < now()
+      WHERE leases.run = excluded.run OR leases.ends < now() OR leases.ends > excluded.ends + interval '1 minute'
     RETURNING run)
   SELECT run FROM taken
   UNION ALL SELECT run FROM healthbridge.leases WHERE fleet = $1 AND lease = $2 AND NOT EXISTS (SELECT FROM taken)`;

@@ -44,16 +44,27 @@ export const RESYNC_CAUSES = ["new-run", "gap", "digest", "log-lost"] as const;
 
 export type ResyncCause = (typeof RESYNC_CAUSES)[number];
 
+/** Who probes a check. */
+export interface CheckOwners {
+  readonly scope: SharingScope;
+  /** This member probes it, also while it hands it over. */
+  readonly isProbedHere: boolean;
+  /** In the order of the assignment, and then members whose votes still count. */
+  readonly owners: readonly OwnerReading[];
+}
+
 export interface FleetReadings {
   readonly fleet: string;
   readonly member: string;
   /** The store has not answered for a lease: this member decides by its own votes. */
   readonly isDetached: boolean;
-  /** The last call of the store has succeeded. */
+  /** This member hands its checks over, or has done so: it ends, or was drained. */
+  readonly isLeaving: boolean;
+  /** The store answers, and no kind of call fails. */
   readonly isStoreUp: boolean;
   members(): readonly MemberReading[];
   /** `undefined`: there is no such check. */
-  owners(check: string): { readonly scope: SharingScope; readonly owners: readonly OwnerReading[] } | undefined;
+  owners(check: string): CheckOwners | undefined;
   /** Checks by what this member does: probes them as an owner, probes them for itself, or only follows them. */
   readonly roles: { readonly owner: number; readonly local: number; readonly follower: number };
   /** Checks that this member has taken over from another one. */

@@ -16,8 +16,9 @@
  *
  * The log is read by polling: a blocking command would hold back all others of the connection.
  */
+import { messageOf } from "../core/health-error.js";
 import type { StoreOptions } from "./open-store.js";
-import { RedisConnection } from "./redis-connection.js";
+import { type RedisCommand, RedisConnection } from "./redis-connection.js";
 import {
   type FleetStore,
   type HeardBeats,
@@ -49,6 +50,9 @@ const EMPTY_READS = 10;
 /** The field of the head: no check has an empty name. */
 const HEAD = "";
 
+/** A key has another type, or an entry of the log has the highest id that there is. */
+const SPOILT = /WRONGTYPE|stream has exhausted the last possible ID|equal or smaller than the target stream/;
+
 /** Before all entries. */
 const START = "0-0";
 
@@ -65,14 +69,17 @@ export class RedisStore implements FleetStore {
 
   async beat(run: Run, beat: string): Promise<HeardBeats> {
     const [beats, cells] = [this.#key("beats"), this.#key("cells", run)];
-    const [all, head, fields] = await this.#connection.transaction([
-      ["HGETALL", beats],
-      ["HGET", cells, HEAD],
-      ["HLEN", cells],
-      ["HSET", beats, run, beat],
-      ["PEXPIRE", beats, `${KEEP_MS}`],
-      ["PEXPIRE", cells, `${KEEP_MS}`],
-    ]);
+    const [all, head, fields] = await this.#transaction(
+      [beats, cells],
+      [
+        ["HGETALL", beats],
+        ["HGET", cells, HEAD],
+        ["HLEN", cells],
+        ["HSET", beats, run, beat],
+        ["PEXPIRE", beats, `${KEEP_MS}`],
+        ["PEXPIRE", cells, `${KEEP_MS}`],
+      ],
+    );
     const hasHead = typeof head === "string";
     return {
       beats: pairsOf(all),
@@ -86,14 +93,17 @@ export class RedisStore implements FleetStore {
     const changed = [...cells].flatMap(([check, cell]) => (cell === undefined ? [] : [check, cell]));
     const gone = [...cells].flatMap(([check, cell]) => (cell === undefined ? [check] : []));
     const logged = [...cells].flatMap(([check, cell]) => [check, cell ?? ""]);
-    const [before] = await this.#connection.transaction([
-      ["HGET", key, HEAD],
-      ["HSET", key, HEAD, head, ...changed],
-      ...(gone.length === 0 ? [] : [["HDEL", key, ...gone]]),
-      ["PEXPIRE", key, `${KEEP_MS}`],
-      ["XADD", log, "MAXLEN", "~", `${LOG_LENGTH}`, "*", run, head, ...logged],
-      ["PEXPIRE", log, `${KEEP_LOG_MS}`],
-    ]);
+    const [before] = await this.#transaction(
+      [key, log],
+      [
+        ["HGET", key, HEAD],
+        ["HSET", key, HEAD, head, ...changed],
+        ...(gone.length === 0 ? [] : [["HDEL", key, ...gone]]),
+        ["PEXPIRE", key, `${KEEP_MS}`],
+        ["XADD", log, "MAXLEN", "~", `${LOG_LENGTH}`, "*", run, head, ...logged],
+        ["PEXPIRE", log, `${KEEP_LOG_MS}`],
+      ],
+    );
     return typeof before === "string" ? before : undefined;
   }
 
@@ -174,6 +184,16 @@ export class RedisStore implements FleetStore {
 
   async close(): Promise<void> {
     this.#connection.close();
+  }
+
+  /** A key that another program has spoilt is removed: what was in it, the members write again. */
+  async #transaction(keys: readonly string[], commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+    try {
+      return await this.#connection.transaction(commands);
+    } catch (error) {
+      if (SPOILT.test(messageOf(error))) await this.#connection.send(["UNLINK", ...keys]);
+      throw error;
+    }
   }
 
   #key(...parts: readonly string[]): string {

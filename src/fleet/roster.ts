@@ -33,8 +33,6 @@ export interface NamedRun {
   readonly run: Run;
   /** It has been heard within two beats. */
   readonly isFresh: boolean;
-  /** It beats in each read. */
-  readonly isBeating: boolean;
 }
 
 /** A run that has grown in so many reads in a row beats beside its namesake, and is not the end of its predecessor. */
@@ -47,7 +45,7 @@ export function rosterOf(alive: readonly HeardMember[], self: Self, beatMs: numb
   const roster: RosterMember[] = [];
   for (const member of alive) {
     const { beat } = member;
-    if (beat === undefined || beat.isLeaving) continue;
+    if (beat === undefined || beat.isLeaving || beat.config === "") continue;
     if (precedence(namesakes(member.name, alive, self, beatMs)) !== member.run) continue;
     roster.push(toRosterMember({ ...beat, name: member.name }));
   }
@@ -68,12 +66,13 @@ export function precedence(runs: readonly NamedRun[]): Run | undefined {
   return choices.sort()[0];
 }
 
-/** Whether two processes with this name are alive. */
-export function isDuplicated(name: string, alive: readonly HeardMember[], self: Self, beatMs: number): boolean {
-  return namesakes(name, alive, self, beatMs).filter(({ isBeating }) => isBeating).length > 1;
+/** Whether two processes with this name are alive: also when one of them is not understood. */
+export function isDuplicated(name: string, alive: readonly HeardMember[], self: Pick<Self, "name">): boolean {
+  const others = alive.filter((member) => member.name === name && member.growths >= GROWTHS_OF_A_DUPLICATE);
+  return others.length + Number(name === self.name) > 1;
 }
 
-/** The runs with a name that are alive. */
+/** The runs with a name that are alive and understood: the others share no checks with them. */
 export function namesakes(
   name: string,
   alive: readonly HeardMember[],
@@ -82,12 +81,8 @@ export function namesakes(
 ): readonly NamedRun[] {
   const others = alive
     .filter((member) => member.name === name && member.beat !== undefined)
-    .map(({ run, silenceMs, growths }) => ({
-      run,
-      isFresh: silenceMs <= FRESH_BEATS * beatMs,
-      isBeating: growths >= GROWTHS_OF_A_DUPLICATE,
-    }));
-  return name === self.name ? [...others, { run: self.run, isFresh: true, isBeating: true }] : others;
+    .map(({ run, silenceMs }) => ({ run, isFresh: silenceMs <= FRESH_BEATS * beatMs }));
+  return name === self.name ? [...others, { run: self.run, isFresh: true }] : others;
 }
 
 export function toRosterMember(of: Omit<Self, "isLeaving">): RosterMember {

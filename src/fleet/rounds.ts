@@ -11,7 +11,6 @@
  */
 import { background } from "../core/background.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
-import { messageOf } from "../core/health-error.js";
 import { runInTurns, type Steps } from "../core/turns.js";
 import type { FleetCodec } from "./codec.js";
 import type { FleetEvent } from "./fleet-deps.js";
@@ -19,7 +18,10 @@ import type { Ledger } from "./ledger.js";
 import type { HeardBeat } from "./members.js";
 import type { Mirror } from "./mirror.js";
 import type { ResyncCause } from "./readings.js";
-import { type FleetStore, type HeardBeats, type LogEntry, type LogPosition, type Run, StoreError } from "./store.js";
+import { RefusedBeats } from "./refused-beats.js";
+import type { FleetStore, HeardBeats, LogEntry, LogPosition, Run } from "./store.js";
+import { StoreCalls } from "./store-calls.js";
+import type { TurnQueue } from "./turn-queue.js";
 
 export interface RoundsDeps {
   readonly clock: Clock;
@@ -31,13 +33,17 @@ export interface RoundsDeps {
   readonly codec: FleetCodec;
   readonly ledger: Ledger;
   readonly mirror: Mirror;
+  /** What is not as urgent as the log. */
+  readonly turns: TurnQueue;
   /** The sealed own beat; `undefined`: this process does not probe now, and is silent. */
   readonly beat: () => string | undefined;
-  /** A round has succeeded. */
-  readonly onBeats: (beats: readonly HeardBeat[], startedAt: number) => void;
+  /** A round has succeeded. @param isLogRead all that was in the log at the round before has been taken */
+  readonly onBeats: (beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean) => void;
   /** The time of a beat is over, whether it succeeded or not. */
   readonly onTick: (outcome: "done" | "failed" | "silent") => void;
   readonly onVotes: (checks: readonly string[]) => Steps<void>;
+  /** A call has succeeded, after a time in which this member has heard nothing. */
+  readonly onReturn: (deafMs: number) => void;
   /** Number of members that are alive, with this one. */
   readonly members: () => number;
   /** The store has lost records: what is not written by each change must be written again. */
@@ -60,24 +66,44 @@ export class Rounds {
   #pollTimer: CancelTimer | undefined;
   #gatherTimer: CancelTimer | undefined;
   #position: LogPosition;
+  /** When the last read of the log began that has reached its end, or has failed. */
+  #logReadAt = Number.NEGATIVE_INFINITY;
+  /** The last round that has succeeded. */
+  #roundAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> | undefined;
   #isReading = false;
   /** Grows with each write: a beat that overlaps one does not tell what the store has lost. */
   #writes = 0;
   /** A write has failed, and the store does not have what it said: the votes there may be wrong. */
   isBehind = false;
-  /** The last call of the store has succeeded. */
-  isUp = false;
-  #hasFailed = false;
-  /** Beats that were ignored. */
-  refused = 0;
+  readonly #refused = new RefusedBeats();
   readonly resyncs: Record<ResyncCause, number> = { "new-run": 0, gap: 0, digest: 0, "log-lost": 0 };
-  readonly errors: Record<StoreError["code"], number> = { unreachable: 0, timeout: 0, refused: 0, protocol: 0 };
+  readonly #calls: StoreCalls;
   /** The last write, until it comes from the log. */
   #sent: { readonly head: string; readonly at: number } | undefined;
 
   constructor(deps: RoundsDeps) {
     this.#deps = deps;
+    this.#calls = new StoreCalls(deps);
+  }
+
+  /** Beats that were ignored. */
+  get refused(): number {
+    return this.#refused.count;
+  }
+
+  /** The store answers, and no kind of call fails. */
+  get isUp(): boolean {
+    return this.#calls.isUp;
+  }
+
+  get errors(): StoreCalls["errors"] {
+    return this.#calls.errors;
+  }
+
+  /** Beats succeed, but the store does not take what this member says, or does not give what the others say. */
+  get isCut(): boolean {
+    return this.isBehind || this.#calls.isDeaf;
   }
 
   start(): void {
@@ -86,9 +112,12 @@ export class Rounds {
     this.#pollSoon();
   }
 
-  /** Own votes have changed. */
+  /** Own votes have changed. While the store is away, they wait for the next beat that succeeds. */
   changed(): void {
     if (this.#closed.signal.aborted) return;
+    const { isAnswering } = this.#calls;
+    this.isBehind ||= !isAnswering;
+    if (!isAnswering) return;
     const { clock, members } = this.#deps;
     this.#gatherTimer ??= clock.setTimer(Math.max(GATHER_MS, members() * GATHER_A_MEMBER_MS), () => {
       this.#gatherTimer = undefined;
@@ -136,26 +165,33 @@ export class Rounds {
     if (own === undefined) return "silent";
     const startedAt = clock.now();
     const writes = this.#writes;
-    const heard = await this.#attempt(() => store.beat(run, own));
+    const heard = await this.#calls.attempt("beat", () => store.beat(run, own));
     if (heard === undefined) return "failed";
-    onBeats(this.#opened(heard.beats), startedAt);
+    const isLogRead = this.#logReadAt >= this.#roundAt;
+    this.#roundAt = clock.now();
+    onBeats(this.#opened(heard.beats), startedAt, isLogRead);
     const isOverlapped = this.#writing !== undefined || this.#writes !== writes;
-    if (!isOverlapped && ledger.isLost(heard)) await this.#restore();
-    else if (ledger.hasChanges) this.changed();
+    const isLost = !isOverlapped && ledger.isLost(heard);
+    if (isLost) await this.#restore();
+    else if (!isOverlapped) this.#calls.recovered("rewrite");
+    if (!isLost && ledger.hasChanges) this.changed();
     this.#run(this.#resync());
-    return "done";
+    return this.isCut ? "failed" : "done";
   }
 
   #opened(beats: HeardBeats["beats"]): readonly HeardBeat[] {
-    const { codec, run: self } = this.#deps;
+    const { codec, run: self, store } = this.#deps;
     const opened: HeardBeat[] = [];
+    const refused = new Map<Run, string>();
     for (const [run, text] of beats) {
       if (run === self) continue;
       const beat = codec.openBeat(run, text);
       if (beat.kind === "beat") opened.push(beat.beat);
       else if (beat.kind === "other-format") opened.push(beat);
-      else this.refused += 1;
+      else refused.set(run, text);
     }
+    const useless = this.#refused.take(refused);
+    this.#run(Promise.all(useless.map((run) => store.forget(run).catch(() => {})))); // or after the next round
     return opened;
   }
 
@@ -165,7 +201,7 @@ export class Rounds {
     if (entry === undefined) return;
     this.#writes += 1;
     this.#sent = { head: entry.head, at: clock.now() };
-    const written = await this.#attempt(async () => ({ before: await store.write(entry) }));
+    const written = await this.#calls.attempt("write", async () => ({ before: await store.write(entry) }));
     this.#writes += 1;
     if (written === undefined) {
       ledger.giveBack(entry);
@@ -184,7 +220,7 @@ export class Rounds {
     this.#writes += 1;
     const all = ledger.all();
     if (all === undefined) return;
-    await this.#attempt(() => store.rewrite(run, all.head, all.cells));
+    await this.#calls.attempt("rewrite", () => store.rewrite(run, all.head, all.cells));
     this.#writes += 1;
     onLoss();
   }
@@ -199,14 +235,17 @@ export class Rounds {
   }
 
   async #poll(): Promise<void> {
-    if (!this.isUp) return;
+    if (!this.#calls.isAnswering) return;
     const { clock, store } = this.#deps;
     for (let isEnd = false; !isEnd && !this.#closed.signal.aborted; ) {
-      const page = await this.#attempt(() => store.read(this.#position));
-      if (page === undefined) return;
-      this.#position = page.position;
-      isEnd = page.isEnd;
-      await runInTurns(this.#take(page.entries), clock, this.#closed.signal);
+      const startedAt = clock.now();
+      const page = await this.#calls.attempt("read", () => store.read(this.#position));
+      if (page !== undefined) {
+        this.#position = page.position;
+        await runInTurns(this.#take(page.entries), clock, this.#closed.signal);
+      }
+      isEnd = page?.isEnd ?? true;
+      if (isEnd) this.#logReadAt = startedAt;
     }
   }
 
@@ -223,48 +262,32 @@ export class Rounds {
   async #resync(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
-    const { clock, store, mirror, onVotes, onEvent } = this.#deps;
+    const { clock, store, mirror, turns, onVotes, onEvent } = this.#deps;
+    const { signal } = this.#closed;
     try {
-      for (const { run, cause } of mirror.wanted()) {
+      const wanted = mirror.wanted();
+      if (wanted.length === 0) this.#calls.recovered("cells");
+      for (const { run, cause } of wanted) {
         this.resyncs[cause] += 1;
         onEvent({ kind: "resync", run, cause });
         if (cause === "log-lost") this.#position = undefined;
         if (this.#position === undefined) await this.#poll();
-        const found = await this.#attempt(() => store.cells(run));
-        if (this.#closed.signal.aborted) return;
+        const found = await this.#calls.attempt("cells", () => store.cells(run));
+        if (signal.aborted) return;
         if (found === undefined) continue;
-        const steps = mirror.replace(run, found.head, found.cells, clock.now());
-        const changed = await runInTurns(steps, clock, this.#closed.signal);
-        await runInTurns(onVotes(changed), clock, this.#closed.signal);
+        const changed = await turns.run(mirror.replace(run, found.head, found.cells, clock.now()), signal);
+        await turns.run(onVotes(changed), signal);
       }
     } finally {
       this.#isReading = false;
     }
   }
 
-  #run(work: Promise<void>): void {
+  #run(work: Promise<unknown>): void {
     const { instance } = this.#deps;
     const untilClosed = work.catch((error: unknown) => {
       if (!this.#closed.signal.aborted) throw error;
     });
     background(untilClosed, instance, "the fleet");
-  }
-
-  async #attempt<Result>(call: () => Promise<Result>): Promise<Result | undefined> {
-    try {
-      const result = await call();
-      this.isUp = true;
-      if (this.#hasFailed) this.#deps.onEvent({ kind: "store-answers" });
-      this.#hasFailed = false;
-      return result;
-    } catch (error) {
-      this.isUp = false;
-      this.#hasFailed = true;
-      const fault =
-        error instanceof StoreError ? error : new StoreError("protocol", messageOf(error), { cause: error });
-      this.errors[fault.code] += 1;
-      this.#deps.onEvent({ kind: "store-failed", error: fault });
-      return undefined;
-    }
   }
 }

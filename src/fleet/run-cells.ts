@@ -5,25 +5,17 @@
  */
 import type { DigestShare, Head } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
-import type { Run } from "./store.js";
-import type { Cell } from "./vote.js";
+import type { MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Removals of one run that wait for a head that fits. */
 const MAX_REMOVED = 200_000;
-
-/** What one run says of one check. */
-export interface MirroredVote {
-  readonly run: Run;
-  readonly cell: Cell;
-  /** Monotonic time at which this member learned it. */
-  readonly receivedAt: number;
-}
 
 export interface MirroredCell extends MirroredVote, DigestShare {
   readonly sequence: number;
 }
 
 export class RunCells {
+  readonly #index: VoteIndex;
   readonly cells = new Map<string, MirroredCell>();
   wanted: ResyncCause | undefined;
   /** They were asked for since the last beat. */
@@ -37,7 +29,8 @@ export class RunCells {
   readonly #removed = new Map<string, number>();
   #told = 0;
 
-  constructor(told: Head) {
+  constructor(told: Head, index: VoteIndex) {
+    this.#index = index;
     if (told.sequence === 0) this.#head = told;
     else this.wanted = "new-run";
   }
@@ -51,14 +44,14 @@ export class RunCells {
     return this.#head !== undefined && this.#head.sequence >= this.#told && this.wanted === undefined;
   }
 
-  beat(told: Head): void {
+  beat(told: Head, isLogRead: boolean): void {
     const lastTold = this.#told;
     this.#told = told.sequence;
     this.isAsked = false;
     if (this.#head === undefined) return;
     const { sequence } = this.#head;
     // entries take a moment: only what the beat before has told must be here
-    if (sequence < lastTold) this.wanted ??= this.#later === undefined ? "log-lost" : "gap";
+    if (isLogRead && sequence < lastTold) this.wanted ??= this.#later === undefined ? "log-lost" : "gap";
     if (sequence === told.sequence && !isSame(this.#sum, told)) this.wanted ??= "digest";
   }
 
@@ -71,6 +64,7 @@ export class RunCells {
     if (known !== undefined) subtract(this.#sum, known);
     add(this.#sum, cell);
     this.cells.set(check, cell);
+    this.#index.put(check, cell);
     return true;
   }
 
@@ -104,12 +98,16 @@ export class RunCells {
     return this.#settle(head);
   }
 
-  /** Removes the cells that are not among those of a head, but for newer ones. */
+  /**
+   * Removes the cells that are not among those of a head, but for newer ones. Removals up to this head are done with that:
+   * one that does not fit was forged, and would keep the cells from fitting any later head.
+   */
   keepOnly(cells: ReadonlyMap<string, string>, sequence: number): readonly string[] {
     const removed: string[] = [];
+    for (const [check, removedAt] of this.#removed) if (removedAt <= sequence) this.#removed.delete(check);
     for (const [check, cell] of this.cells) {
       if (cells.has(check) || cell.sequence > sequence) continue;
-      this.cells.delete(check);
+      this.#delete(check, cell);
       subtract(this.#sum, cell);
       removed.push(check);
     }
@@ -118,23 +116,28 @@ export class RunCells {
 
   /** Removes what is to be removed, if the cells fit the head then. */
   #settle(head: Head): readonly string[] {
-    const removed: string[] = [];
+    const removed: [string, MirroredCell][] = [];
     const sum = { ...this.#sum };
     for (const [check, sequence] of this.#removed) {
       const cell = this.cells.get(check);
       if (cell === undefined || cell.sequence > sequence) continue;
       subtract(sum, cell);
-      removed.push(check);
+      removed.push([check, cell]);
     }
     if (!isSame(sum, head)) {
       this.wanted ??= "digest";
       return [];
     }
-    for (const check of removed) this.cells.delete(check);
+    for (const [check, cell] of removed) this.#delete(check, cell);
     Object.assign(this.#sum, sum);
     this.#removed.clear();
     if (this.#later === undefined) this.wanted = undefined;
-    return removed;
+    return removed.map(([check]) => check);
+  }
+
+  #delete(check: string, { run }: MirroredVote): void {
+    this.cells.delete(check);
+    this.#index.remove(check, run);
   }
 }
 

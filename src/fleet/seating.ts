@@ -4,8 +4,7 @@
  *     definitions, roster, a store that is lost or back --> seats.replace --> digest of all --> seats.assign --> seated
  */
 import { background } from "../core/background.js";
-import type { Clock } from "../core/clock.js";
-import { runInTurns, type Steps } from "../core/turns.js";
+import type { Steps } from "../core/turns.js";
 import { configDigest } from "./configs.js";
 import type { Decisions } from "./decisions.js";
 import type { Detachment } from "./detachment.js";
@@ -13,17 +12,18 @@ import type { FleetMembership } from "./membership.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Seats } from "./seats.js";
 import type { SharedConfigs } from "./shared-configs.js";
+import type { TurnQueue } from "./turn-queue.js";
 import type { Definition } from "./vote.js";
 
 export interface SeatingDeps {
-  readonly clock: Clock;
   readonly instance: string;
+  readonly turns: TurnQueue;
   readonly seats: Seats;
-  readonly decisions: Decisions;
-  readonly votes: OwnVotes;
-  readonly membership: FleetMembership;
-  readonly detachment: Detachment;
-  readonly configs: SharedConfigs;
+  readonly decisions: Pick<Decisions, "isAlone">;
+  readonly votes: Pick<OwnVotes, "remove">;
+  readonly membership: Pick<FleetMembership, "change" | "roster" | "self">;
+  readonly detachment: Pick<Detachment, "frozenUntil" | "probesAll">;
+  readonly configs: Pick<SharedConfigs, "keepAgain">;
   readonly onSeated: () => void;
   /** This member is now an owner of so many checks that had others before. */
   readonly onTakeover: (count: number) => void;
@@ -54,16 +54,13 @@ export class Seating {
   }
 
   start(): void {
-    const { clock, instance } = this.#deps;
+    const { turns, instance } = this.#deps;
     this.#working.abort();
     if (this.#isStopped) return;
     const working = new AbortController();
     this.#working = working;
     this.#isRunning = true;
-    const work = runInTurns(this.#steps(), clock, working.signal).catch((error: unknown) => {
-      if (!working.signal.aborted) throw error;
-    });
-    background(work, instance, "the fleet");
+    background(turns.runUntilAborted(this.#steps(), working.signal), instance, "the fleet");
   }
 
   /** The store has gone, or is back: that changes who probes what, and whose votes count. */

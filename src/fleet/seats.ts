@@ -63,6 +63,8 @@ export class Seats {
   readonly #heartbeats = new Set<CheckRecord>();
   readonly #handingOver = new Set<CheckRecord>();
   takeovers = 0;
+  /** Grows whenever a check gets other owners, or the checks are others. */
+  changes = 0;
   /** A roster of members that all have this configuration. */
   #uniform: Roster | undefined;
   /** Most checks have the same holders. */
@@ -104,6 +106,7 @@ export class Seats {
 
   /** Takes the checks of a configuration in place of those before. Returns the records whose votes do not count any more. */
   *replace(definitions: readonly Definition[]): Steps<readonly CheckRecord[]> {
+    this.changes += 1;
     const gone = new Map(this.#records);
     const voided: CheckRecord[] = [];
     for (const [index, definition] of definitions.entries()) {
@@ -113,6 +116,7 @@ export class Seats {
       this.#define(definition, known);
       if (index % CHECKS_A_STEP === 0) yield;
     }
+    this.changes += 1;
     for (const record of gone.values()) {
       this.#records.delete(record.check);
       this.#handingOver.delete(record);
@@ -176,6 +180,7 @@ export class Seats {
     if (isChange) {
       record.owners = owners;
       record.ownersSince = now;
+      this.changes += 1;
     }
     const isOwner = isAlone || isNeverGivenUp(record) || owners.some(({ run }) => run === this.#deps.run);
     if (isOwner) this.#take(record);

@@ -5,6 +5,7 @@
  *     own definitions --every ten minutes, and after a loss--> store.keepText
  */
 import type { Clock } from "../core/clock.js";
+import { FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import { OtherConfigs } from "./configs.js";
 import type { CheckRecord } from "./seats.js";
@@ -64,7 +65,7 @@ export class SharedConfigs {
   }
 }
 
-/** The name of a text in the store. */
+/** The name of a text in the store: a member with another format keeps its own one. */
 function nameOf(config: string): string {
-  return `config:${config}`;
+  return `config:${FORMAT}:${config}`;
 }

@@ -23,7 +23,7 @@ export interface Link<Client> {
   failureOf(error: unknown): { readonly failure: StoreError; readonly isLost: boolean };
 }
 
-/** Pauses between attempts to connect, in milliseconds. */
+/** Pauses between attempts to connect, in milliseconds. None is longer than half a deadline: members must meet again within a lease. */
 const PAUSES = [100, 250, 500, 1_000] as const;
 
 export class StoreConnection<Client> {
@@ -82,7 +82,8 @@ export class StoreConnection<Client> {
     this.#client = undefined;
     this.#link.drop();
     this.#lastFailure = failure;
-    this.#retryAt = this.#clock.now() + (PAUSES[this.#failures] ?? PAUSES[3]);
+    const pauseMs = PAUSES[this.#failures] ?? PAUSES[3];
+    this.#retryAt = this.#clock.now() + Math.min(pauseMs, this.#deadlineMs / 2);
     this.#failures += 1;
   }
 

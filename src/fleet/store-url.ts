@@ -113,7 +113,8 @@ function hostOf(text: string, defaultPort: number): StoreHost {
 }
 
 function settingsOf(query: string, options: readonly string[]): ReadonlyMap<string, string> {
-  const settings = new Map(query === "" ? [] : [...new URLSearchParams(query)]);
+  // a plus sign is itself, and not a space: it may be in a password
+  const settings = new Map(query === "" ? [] : [...new URLSearchParams(query.replaceAll("+", "%2B"))]);
   for (const option of settings.keys()) {
     const expected = options.length === 0 ? "this kind of store has none" : `expected ${options.join(", ")}`;
     if (!options.includes(option)) throw invalid(`has an unknown option after the question mark; ${expected}`);

@@ -104,6 +104,22 @@ describe("a vote is the state after the thresholds", () => {
     });
   });
 
+  test("it is another one when its state or its reason changes alone", async () => {
+    const bench = new VotingBench();
+    bench.probed({ unhealthyThreshold: 1, interval: "2s" });
+    const slow = { reason: "slow" } as const;
+    await bench.results([
+      { outcome: "warn", ...slow },
+      { outcome: "fail", ...slow },
+      { outcome: "fail", reason: "timeout" },
+    ]);
+    assert.deepEqual(bench.votes, [
+      ["warning", "slow"],
+      ["failing", "slow"],
+      ["failing", "timeout"],
+    ]);
+  });
+
   test("the detail of a failure is not in it", async () => {
     const bench = new VotingBench();
     bench.probed();
@@ -277,6 +293,7 @@ describe("a check that was probed elsewhere starts from the state that was agree
     test(`${title} is not inherited, and its first result decides`, async () => {
       const bench = new VotingBench();
       bench.rested();
+      await bench.clock.advance(60_000);
       bench.voting.probe("c", bench.agreed("passing", forMs));
       await bench.answer(FAILED);
       assert.deepEqual(bench.votes, [REFUSED]);
@@ -690,6 +707,32 @@ describe("the fleet learns of each change of the checks", () => {
     await bench.results([FAILED]);
     assert.deepEqual(bench.votes.at(-1), REFUSED);
   });
+});
+
+test("an abstention and a heartbeat have no age: a beat vouches for the other votes", async () => {
+  const bench = new VotingBench();
+  bench.configure([bench.heartbeat("hb", {}, "60s")]);
+  bench.engine.report("hb", "Bearer t", "pass");
+  const prober = bench.probed({ interval: "10s" });
+  await bench.answer(PASSED);
+  await bench.clock.advance(10_000);
+  assert.ok(bench.voting.stalest() > 0.3);
+  prober.last.throw(new ProberError("descriptors", "none is free"));
+  await settle();
+  assert.equal(bench.lastCast.vote.state, "abstaining");
+  await bench.clock.advance(5_000);
+  assert.equal(bench.voting.stalest(), 0);
+  await bench.engine.stop();
+});
+
+test("a check that is removed while it rests is not one that was probed", () => {
+  const bench = new VotingBench();
+  bench.rested({}, undefined, "a");
+  bench.probed({}, undefined, "b");
+  bench.engine.remove("a");
+  assert.equal(bench.voting.probedCount, 1);
+  bench.engine.remove("b");
+  assert.equal(bench.voting.probedCount, 0);
 });
 
 test("the age of the oldest result is a share of its staleAfter, of the votes that do not abstain", async () => {

@@ -109,9 +109,15 @@ describe("a mistake is refused at its place", () => {
     "a member with a space": [fleet('member: "a b"'), /fleet\.member: must be 1 to 128 printable characters/],
     "a zone with a space": [fleet('zone: "a b"'), /fleet\.zone: must be 1 to 128 printable characters/],
     "a beat below 200 ms": [fleet("beat: 100ms"), /fleet\.beat: must be from 200ms to 10s; got 100ms/],
-    "a lease below three beats": [fleet("lease: 2999ms"), /fleet\.lease: lease must be from 3 beats \(3000 ms\)/],
-    "a lease above a minute": [fleet("lease: 61s"), /fleet\.lease: lease must be/],
-    "a beat that is too long for the lease": [fleet("beat: 2s"), /fleet\.beat: lease must be from 3 beats \(6000 ms\)/],
+    "a lease below three beats": [
+      fleet("lease: 2999ms"),
+      /fleet\.lease: must be from 3 beats \(3s\) to 1m; got 2999ms/,
+    ],
+    "a lease above a minute": [fleet("lease: 61s"), /fleet\.lease: must be from 3 beats/],
+    "a beat that is too long for the lease": [
+      fleet("beat: 2s"),
+      /fleet\.beat: must be at most a third of lease \(5s\); got 2s/,
+    ],
     "a settle time above 30 s": [fleet("settle: 31s"), /fleet\.settle: must be at most 30s/],
     "more than 16 copies": [fleet("copies: 17"), /fleet\.copies: must be at most 16; got 17/],
     "more that agree than copies": [fleet("agree: 3"), /fleet\.agree: must be at most copies \(2\); got 3/],

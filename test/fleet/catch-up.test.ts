@@ -29,7 +29,15 @@ function beatOf(name: string, counter: number): HeardBeat {
   if (name.startsWith("?")) return { format: 99, run: name, member: name, counter };
   return {
     ...{ format: 1, run: name, member: name, zone: undefined, version: "1", counter, uptimeMs: counter * BEAT_MS },
-    ...{ head: `${counter}`, config: "", capacity: 1, stalest: 0, isLeaving: false, asks: [] },
+    ...{
+      head: `${counter}`,
+      config: "",
+      capacity: 1,
+      stalest: 0,
+      isLeaving: false,
+      asks: [],
+      heard: new Map([["self", 1]]),
+    },
   };
 }
 
@@ -88,16 +96,53 @@ describe("a member whose store is back has caught up", () => {
 
   it("when each of the others has been heard again", () => {
     const joiner = attached();
-    assert.equal(joiner.round({ a: 3, b: 2 }, ["a", "b"]), false);
-    assert.equal(joiner.round({ a: 4, b: 2 }, ["a", "b"]), false);
-    assert.equal(joiner.round({ a: 5, b: 3 }, ["a"]), false);
+    for (const [counters, current] of [
+      [{ a: 3, b: 2 }, ["a", "b"]],
+      [{ a: 4, b: 2 }, ["a", "b"]],
+      [{ a: 5, b: 3 }, ["a"]],
+    ] as const) {
+      joiner.round(counters, current);
+      assert.equal(joiner.catchUp.isOver, false);
+    }
     assert.equal(joiner.review(["a", "b"]), true);
+    assert.equal(joiner.catchUp.isOver, true);
   });
 
-  it("without a run that is dead", () => {
+  it("without a run that is silent for two beats: the store has been away for all", () => {
     const joiner = attached();
-    for (let counter = 3; counter <= 5; counter += 1)
-      assert.equal(joiner.round({ a: counter, b: 2 }, ["a", "b"]), false);
-    assert.equal(joiner.round({ a: 6, b: 2 }, ["a", "b"]), true);
+    for (const counter of [3, 4]) {
+      joiner.round({ a: counter, b: 2 }, ["a", "b"]);
+      assert.equal(joiner.catchUp.isOver, false);
+    }
+    assert.equal(joiner.round({ a: 5, b: 2 }, ["a", "b"]), true);
+    assert.equal(joiner.catchUp.isOver, true);
+  });
+
+  it("without a run that has left", () => {
+    const joiner = attached();
+    const left = { ...beatOf("b", 3), hasLeft: true };
+    joiner.now += BEAT_MS;
+    joiner.members.hear([beatOf("a", 3), left], joiner.now, joiner.now);
+    joiner.review(["a"]);
+    assert.equal(joiner.catchUp.isOver, false, "the first round");
+    joiner.now += BEAT_MS;
+    joiner.members.hear([beatOf("a", 4), left], joiner.now, joiner.now);
+    assert.equal(joiner.review(["a"]), true);
+    assert.equal(joiner.catchUp.isOver, true);
+  });
+
+  it("and is behind no more when it has read what those have told that it hears", () => {
+    const joiner = attached();
+    assert.equal(joiner.catchUp.isBehind, true);
+    assert.equal(joiner.round({ a: 3, b: 2 }, ["a"]), false);
+    assert.equal(joiner.catchUp.isBehind, true, "the first round tells who lives, and not what they say");
+    joiner.round({ a: 4, b: 2 }, []);
+    assert.equal(joiner.catchUp.isBehind, true);
+    assert.equal(joiner.review(["a"]), true, "b is silent");
+    assert.deepEqual([joiner.catchUp.isBehind, joiner.catchUp.isOver], [false, false]);
+    joiner.round({ a: 5, b: 3 }, ["a"]);
+    assert.deepEqual([joiner.catchUp.isBehind, joiner.catchUp.isOver], [true, false], "b was heard");
+    joiner.review(["a", "b"]);
+    assert.deepEqual([joiner.catchUp.isBehind, joiner.catchUp.isOver], [false, true]);
   });
 });

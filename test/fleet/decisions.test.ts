@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { reportValidity, validityOf } from "../../src/fleet/decisions.js";
-import type { HeardMember } from "../../src/fleet/members.js";
-import type { Cell } from "../../src/fleet/vote.js";
+import type { SeatVote } from "../../src/fleet/agreement.js";
+import { Decisions, reportValidity, validityOf } from "../../src/fleet/decisions.js";
+import { type HeardMember, Members } from "../../src/fleet/members.js";
+import { toRosterMember } from "../../src/fleet/roster.js";
+import type { CheckRecord } from "../../src/fleet/seats.js";
+import type { Cell, Decision, Definition, VoteState } from "../../src/fleet/vote.js";
+import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
 
 const CHECK = definition("orders", { staleAfterMs: 30_000 });
@@ -14,6 +18,7 @@ function member(stalest: number, change: Partial<HeardMember> = {}): HeardMember
       name: "r",
       counter: 9,
       isConfirmed: true,
+      hasLeft: false,
       silenceMs: 0,
       heardAt: 100_500,
       provenAt: 100_000,
@@ -32,7 +37,7 @@ function member(stalest: number, change: Partial<HeardMember> = {}): HeardMember
         head: "",
         config: "",
       },
-      ...{ capacity: 1, stalest, isLeaving: false, asks: [] },
+      ...{ capacity: 1, stalest, isLeaving: false, asks: [], heard: new Map([["self", 1]]) },
     },
     ...change,
   };
@@ -77,8 +82,135 @@ describe("the report of a member that is dead counts", () => {
   for (const [title, of, leftMs] of rows)
     it(title, () => assert.equal(Math.round(reportValidity(member(0.9), CHECK, of)), 100_000 + leftMs));
 
-  it("from the time at which its beat was read, when it was never seen alive", () => {
-    assert.equal(Math.round(reportValidity(member(0, { isConfirmed: false }), CHECK, cell(50_000))), 133_500);
+  it("not at all, when it was never seen alive: its age is not known", () => {
+    assert.equal(reportValidity(member(0, { isConfirmed: false }), CHECK, cell(50_000)), Number.NEGATIVE_INFINITY);
     assert.equal(reportValidity(member(0, { beat: undefined }), CHECK, cell(1)), Number.NEGATIVE_INFINITY);
+  });
+});
+
+/** One check, at the member "self" at the time 0: the votes of others count until a time, as their beats say. */
+class Table {
+  readonly clock = new VirtualClock();
+  readonly told: Decision[] = [];
+  isCatchingUp = false;
+  isBehind = false;
+  readonly decisions: Decisions;
+  readonly record: CheckRecord;
+  readonly #cells: { readonly run: string; readonly cell: Cell }[] = [];
+  readonly #members = new Members({ run: "self", beatMs: 1_000, leaseMs: 5_000 });
+
+  constructor(before: Decision, owners: readonly string[], change: Partial<Definition> = {}) {
+    this.decisions = new Decisions({
+      ...{ clock: this.clock, run: "self", beatMs: 1_000, members: this.#members, votes: () => this.#cells },
+      ownCell: () => undefined,
+      isCatchingUp: () => this.isCatchingUp,
+      isBehind: () => this.isBehind,
+      tell: (_, decision) => void this.told.push(decision),
+    });
+    const roster = owners.map((run) => toRosterMember({ run, name: run, zone: undefined, capacity: 1, config: "" }));
+    this.record = {
+      ...{ check: CHECK.check, definition: { ...CHECK, ...change }, hash: 1, owners: roster, ownersSince: -100_000 },
+      ...{ role: "resting", handsOverFrom: 0, handsOverUntil: 0, own: undefined, adopted: undefined },
+      ...{ decision: before, toldUntil: before.validUntil, reviewAt: Number.POSITIVE_INFINITY },
+    };
+  }
+
+  /** @param until at most 30,000 */
+  vote(run: string, state: VoteState, until: number): this {
+    this.#cells.push({ run, cell: { definition: CHECK.digest, castAtMs: 0, order: 0, vote: voteOf(state) } });
+    const { beat, ...rest } = member(1 - until / 30_000);
+    if (beat === undefined) throw new Error("it is understood");
+    // the second beat after a read at the time 0 is not older than that
+    for (const [at, counter] of [
+      [-1, 1],
+      [0, 2],
+      [0, 3],
+    ] as const)
+      this.#members.hear([{ ...beat, ...rest, run, member: run, counter, uptimeMs: 0 }], at, at);
+    this.#members.vouch(run);
+    return this;
+  }
+
+  own(state: VoteState, validUntil: number): this {
+    this.record.own = { vote: voteOf(state), validUntil } satisfies SeatVote;
+    return this;
+  }
+
+  decide(): string {
+    this.decisions.decide(this.record);
+    return this.record.decision.state;
+  }
+}
+
+function voteOf(state: VoteState) {
+  return { state, reason: undefined };
+}
+
+const PASSING: Decision = { state: "passing", reason: undefined, validUntil: 30_000 };
+
+describe("a member that is alone without the store", () => {
+  const rows: readonly (readonly [title: string, own: readonly [VoteState, number] | undefined, state: string])[] = [
+    ["has no seat before it has voted", undefined, "passing"],
+    ["has no seat while it abstains", ["abstaining", 30_000], "passing"],
+    ["has no seat when its vote is too old", ["failing", 0], "passing"],
+    ["has a seat when it passes", ["passing", 30_000], "passing"],
+    ["has a seat when it fails", ["failing", 30_000], "failing"],
+  ];
+  for (const [title, own, state] of rows)
+    it(`${title}, so a former owner's vote does not count anew: ${state}`, () => {
+      const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "passing", 20_000);
+      table.vote("former", "failing", 20_000);
+      if (own !== undefined) table.own(...own);
+      table.decisions.isAlone = true;
+      assert.equal(table.decide(), state);
+    });
+});
+
+describe("a decision that runs out before the next beat", () => {
+  const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 500 };
+
+  it("gives way to the votes that count for longer", () => {
+    const table = new Table(FAILING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 2_500);
+    table.own("passing", 20_000);
+    table.decisions.isAlone = true;
+    assert.equal(table.decide(), "passing");
+    assert.equal(table.record.decision.validUntil, 20_000);
+  });
+
+  it("stays when there are none, or none that decide", () => {
+    assert.equal(new Table(FAILING, ["a"]).vote("a", "failing", 2_500).decide(), "failing");
+    const awaited = new Table(FAILING, ["a", "b"]).vote("a", "failing", 2_500).vote("b", "failing", 20_000);
+    assert.equal(awaited.decide(), "failing", "a is waited for");
+  });
+
+  it("is not replaced by the one before, which counts for longer", () => {
+    assert.equal(new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 2_500).decide(), "failing");
+  });
+
+  it("of a heartbeat stays: its end is the news", () => {
+    const table = new Table(PASSING, ["a"], { isHeartbeat: true }).vote("a", "passing", 2_500);
+    table.record.own = { vote: { state: "failing", reason: "missed" }, validUntil: 20_000 };
+    assert.equal(table.decide(), "passing");
+  });
+});
+
+describe("a member that does not yet know what others have told", () => {
+  const EXPIRED: Decision = { state: "passing", reason: undefined, validUntil: -1 };
+  const rows: readonly (readonly [title: string, before: Decision, change: Partial<Table>, state: string])[] = [
+    ["keeps the state while it catches up", PASSING, { isCatchingUp: true }, "passing"],
+    ["decides anew what has run out while it catches up", EXPIRED, { isCatchingUp: true }, "failing"],
+    ["keeps the state while it is behind", PASSING, { isCatchingUp: true, isBehind: true }, "passing"],
+    ["keeps what has run out while it is behind", EXPIRED, { isCatchingUp: true, isBehind: true }, "passing"],
+    ["decides when it knows all", PASSING, {}, "failing"],
+  ];
+  for (const [title, before, change, state] of rows)
+    it(title, () => {
+      const table = Object.assign(new Table(before, ["a"], { copies: 1 }).vote("a", "failing", 20_000), change);
+      assert.equal(table.decide(), state);
+    });
+
+  it("decides what concerns itself alone", () => {
+    const table = new Table(EXPIRED, ["self"], { scope: "local" }).own("failing", 20_000);
+    assert.equal(Object.assign(table, { isCatchingUp: true, isBehind: true }).decide(), "failing");
   });
 });

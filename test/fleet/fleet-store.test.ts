@@ -1,6 +1,7 @@
 /** The engine of a fleet when its store is away, loses data, or is split. Numbers are rows of docs/fleet.md. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { StoreError } from "../../src/fleet/store.js";
 import { definitions, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = definitions(30);
@@ -104,6 +105,19 @@ describe("a store that is away", () => {
       all.map((member) => member.probed()),
       before,
     );
+    assert.deepEqual(changes(all), []);
+  });
+
+  it("serves no vote of before when it returns to members that have all voted anew (I1)", async () => {
+    const { world, all } = await three();
+    world.store.faults.isAway = true;
+    await world.seconds(8);
+    world.sight = () => "fail";
+    await world.seconds(45);
+    for (const member of all) for (const { check } of CHECKS) assert.equal(member.state(check), "failing");
+    for (const { decisions } of all) decisions.length = 0;
+    world.store.faults.isAway = false;
+    await world.seconds(10);
     assert.deepEqual(changes(all), []);
   });
 
@@ -241,6 +255,84 @@ describe("a store that loses data", () => {
     await world.seconds(10);
     assert.ok(a.fleet.readings.refusedRecords > 0);
     assert.deepEqual(changes([a, b, c]), []);
+  });
+});
+
+describe("a store in which something is wrong all the time", () => {
+  it("has a live member with another secret: each tells it at most once a minute", async () => {
+    const { world, a, b, c } = await three();
+    world.add("x", CHECKS, { secret: "a secret of another fleet" });
+    await world.seconds(150);
+    for (const member of [a, b, c]) {
+      const told = member.events.flatMap((event) => (event.kind === "record-refused" ? [event.records] : []));
+      assert.equal(told.length, 3);
+      assert.ok((told[1] ?? 0) >= 55, `${told}`);
+    }
+    assert.deepEqual(changes([a, b, c]), []);
+  });
+
+  it("has a beat with another secret: it is told once, and removed after a minute", async () => {
+    const { world, a, b, c } = await three();
+    const old = [..."def"].map((digit) => digit.repeat(24));
+    for (const run of old) world.store.beats.set(run, "1 AAAAAAAAAAAAAAAAAAAAAA {}");
+    await world.seconds(50);
+    for (const member of [a, b, c]) {
+      assert.equal(member.fleet.readings.refusedRecords, 3);
+      assert.equal(member.events.filter(({ kind }) => kind === "record-refused").length, 1);
+    }
+    await world.seconds(15);
+    for (const run of old) assert.equal(world.store.beats.has(run), false);
+    assert.deepEqual(changes([a, b, c]), []);
+  });
+
+  for (const call of ["write", "read", "cells"] as const)
+    it(`refuses each ${call}: it is told until it answers, and it is not up`, async () => {
+      const { world } = await three();
+      const a = world.add("d", CHECKS); // it reads the cells of the others
+      const allowed = a.connection[call];
+      const refused = () => Promise.reject(new StoreError("refused", "the user may not do this"));
+      Object.assign(a.connection, { [call]: refused });
+      await world.seconds(20);
+      assert.equal(a.fleet.readings.isStoreUp, false);
+      const kinds = () => a.events.map(({ kind }) => kind).filter((kind) => kind.startsWith("store-"));
+      assert.ok(kinds().includes("store-failed"));
+      assert.ok(!kinds().includes("store-answers"), `${kinds()}`);
+      Object.assign(a.connection, { [call]: allowed });
+      await world.seconds(20);
+      assert.equal(a.fleet.readings.isStoreUp, true);
+      assert.equal(kinds().at(-1), "store-answers");
+    });
+});
+
+describe("a store that takes beats, and no votes", () => {
+  it("is as if it was gone: a target that is down is found, and nothing is lost when it takes votes again", async () => {
+    const { world, all } = await three();
+    const refused = () => Promise.reject(new StoreError("refused", "the user may not do this"));
+    const allowed = all.map(({ connection }) => connection.write);
+    for (const { connection } of all) connection.write = refused;
+    world.sight = (_, check) => (check < "check-2" ? "fail" : "pass");
+    await world.seconds(50);
+    for (const member of all)
+      for (const { check } of CHECKS)
+        assert.equal(member.state(check), check < "check-2" ? "failing" : "passing", check);
+    assert.ok(all.every((member) => member.fleet.readings.isDetached));
+    for (const [index, { connection }] of all.entries()) connection.write = allowed[index] ?? refused;
+    for (const member of all) member.decisions.length = 0;
+    await world.seconds(60);
+    assert.ok(all.every((member) => !member.fleet.readings.isDetached));
+    assert.deepEqual(changes(all), []);
+  });
+
+  it("does not give votes either: a member that hears nothing of the others decides by itself", async () => {
+    const { world, a, b, c } = await three();
+    const refused = () => Promise.reject(new StoreError("refused", "the user may not do this"));
+    Object.assign(a.connection, { read: refused, cells: refused });
+    world.sight = (_, check) => (check < "check-2" ? "fail" : "pass");
+    await world.seconds(50);
+    assert.equal(a.fleet.readings.isDetached, true);
+    for (const member of [a, b, c])
+      for (const { check } of CHECKS)
+        assert.equal(member.state(check), check < "check-2" ? "failing" : "passing", check);
   });
 });
 

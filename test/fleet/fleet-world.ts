@@ -9,6 +9,7 @@ import type { FleetChecks, FleetEvent, FleetSettings } from "../../src/fleet/fle
 import { type MemoryConnection, MemoryStore } from "../../src/fleet/memory-store.js";
 import type { Decision, Definition, Vote } from "../../src/fleet/vote.js";
 import type { CheckState } from "../../src/registry/ports.js";
+import { OtherFormat } from "../support/fleet-format.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
@@ -28,6 +29,8 @@ const SETTINGS: FleetSettings = {
   },
   ...{ beatMs: 1_000, leaseMs: 5_000, settleMs: 2_000, capacity: 4_000, whenStoreIsGone: "auto", leaveMs: 15_000 },
 };
+
+type TestSettings = Partial<FleetSettings> & { readonly format?: 1 | 2 };
 
 /** What a member sees of a target. */
 export type Sight = "pass" | "warn" | "fail" | "blind";
@@ -57,7 +60,8 @@ export class World {
     this.#random = new SeededRandom(seed);
   }
 
-  add(name: string, checks: readonly Definition[], settings: Partial<FleetSettings> = {}): TestMember {
+  /** @param settings with `format: 2`, its records are those of the next version */
+  add(name: string, checks: readonly Definition[], settings: TestSettings = {}): TestMember {
     const member = new TestMember(this, name, checks, { ...SETTINGS, member: name, ...settings }, this.#random);
     this.members.set(name, member);
     return member;
@@ -67,7 +71,7 @@ export class World {
   async grow(
     count: number,
     checks: readonly Definition[],
-    settings: Partial<FleetSettings> = {},
+    settings: TestSettings = {},
   ): Promise<readonly TestMember[]> {
     const members = Array.from({ length: count }, (_, index) => this.add("abcdefghij"[index] ?? "", checks, settings));
     await this.seconds(20);
@@ -151,6 +155,8 @@ export class TestMember {
   /** What its beats say of the age of its probes. `undefined`: as it is. */
   stalest: number | undefined;
   isEnded = false;
+  /** What the fleet tells it throws once. */
+  failsOnce = false;
   readonly clock: ProcessClock;
   readonly #world: World;
   readonly #random: SeededRandom;
@@ -159,7 +165,7 @@ export class TestMember {
     world: World,
     name: string,
     checks: readonly Definition[],
-    settings: FleetSettings,
+    { format, ...settings }: FleetSettings & TestSettings,
     random: SeededRandom,
   ) {
     this.#world = world;
@@ -167,9 +173,10 @@ export class TestMember {
     this.#random = random;
     this.connection = world.store.connect();
     this.clock = new ProcessClock(world.clock);
-    const { clock } = this;
+    const { clock, connection } = this;
+    const store = format === 2 ? new OtherFormat(connection, settings.fleet, settings.secret ?? "") : connection;
     this.fleet = new Fleet({
-      ...{ clock, random: random.next, store: this.connection, settings, checks: this.#checks() },
+      ...{ clock, random: random.next, store, settings, checks: this.#checks() },
       onEvent: (event) => void this.events.push(event),
     });
     this.fleet.define(checks);
@@ -207,6 +214,10 @@ export class TestMember {
         this.runners.delete(check);
       },
       decide: (check, decision) => {
+        if (this.failsOnce) {
+          this.failsOnce = false;
+          throw new Error("the checks failed");
+        }
         const before = this.table.get(check)?.state;
         this.table.set(check, decision);
         const { state, reason } = decision;

@@ -46,6 +46,14 @@ describe("sharing checks", () => {
     for (const member of [a, b, c]) assert.equal(member.table.get("check-7")?.reason, "refused");
   });
 
+  it("goes on to renew what is true after a fault of what it tells", async () => {
+    const { world, a, b, c } = await three();
+    for (const member of [a, b, c]) member.failsOnce = true;
+    await world.seconds(120);
+    for (const member of [a, b, c]) assert.equal(member.failsOnce, false);
+    assertAll([a, b, c], "passing");
+  });
+
   it("runs alone as a fleet of one", async () => {
     const world = new World();
     const [a] = await world.grow(1, CHECKS);
@@ -87,7 +95,7 @@ describe("members that die, join and leave", () => {
     assert.equal(b.state(check), "failing");
   });
 
-  it("lets the successors vote before a member leaves, and removes its records (F3)", async () => {
+  it("lets the successors vote before a member leaves, and removes its votes (F3)", async () => {
     const { world, a, b, c } = await three();
     let hasLeft = false;
     const startedAt = world.clock.now();
@@ -105,13 +113,46 @@ describe("members that die, join and leave", () => {
     assert.ok(hasLeft);
     const tookMs = world.clock.now() - startedAt;
     assert.ok(tookMs > 500 && tookMs < 6_000, `${tookMs}`);
-    assert.equal(world.store.beats.has(c.fleet.run), false);
     assert.equal(world.store.cells.has(c.fleet.run), false);
     c.kill();
     await world.seconds(60);
+    assert.equal(world.store.beats.has(c.fleet.run), false);
     assert.deepEqual([...a.decisions, ...b.decisions, ...c.decisions], []);
     assertAll([a, b], "passing");
   });
+
+  const partings: readonly (readonly [title: string, meanwhile: (a: TestMember, isOver: boolean) => void])[] = [
+    ["with a beat between its orders and its end", () => {}],
+    ["before others have read that it is about to", (a, isOver) => (isOver ? a.clock.continue() : a.clock.stop())],
+    ["while another one cannot read", (a, isOver) => Object.assign(a.connection.faults, { isAway: !isOver })],
+  ];
+  for (const [title, meanwhile] of partings)
+    it(`is not dead for others, and no member any more, when it leaves ${title}`, async () => {
+      const world = new World();
+      const [a, b, c] = await world.grow(3, definitions(5, { scope: "each" }));
+      assert.ok(a !== undefined && b !== undefined && c !== undefined);
+      for (const { events } of [a, b]) events.length = 0;
+      meanwhile(a, false);
+      let hasLeft = false;
+      void c.fleet.leave().then(() => {
+        hasLeft = true;
+      });
+      for (let step = 0; step < 100 && !hasLeft; step += 1) await world.seconds(0.1);
+      assert.ok(hasLeft);
+      meanwhile(a, true);
+      await world.seconds(2.1);
+      for (const member of [a, b]) {
+        const states = member.fleet.readings.members().map((each) => `${each.member} ${each.state}`);
+        assert.deepEqual(states, ["a alive", "b alive"], `at ${member.name}`);
+      }
+      c.kill();
+      await world.seconds(60);
+      for (const { events, name } of [a, b]) {
+        const kinds = events.flatMap(({ kind }) => (kind.startsWith("member-") ? [kind] : []));
+        assert.deepEqual(kinds, ["member-left"], name);
+      }
+      assert.deepEqual([...world.store.beats.keys()].sort(), [a.fleet.run, b.fleet.run].sort());
+    });
 
   it("ends to wait for successors that do not vote at the deadline", async () => {
     const { world, c } = await three();
@@ -120,10 +161,26 @@ describe("members that die, join and leave", () => {
     void c.fleet.leave().then(() => {
       hasLeft = true;
     });
-    await world.seconds(14.9);
+    await world.seconds(13.9); // the last second is for its records
     assert.equal(hasLeft, false);
     await world.seconds(0.2);
     assert.equal(hasLeft, true);
+  });
+
+  it("ends to wait for a store that does not answer at the deadline", async () => {
+    for (const silentAfter of [0, 0.5, 1]) {
+      const { world, a } = await three(CHECKS, { leaveMs: 3_000 });
+      const startedAt = world.clock.now();
+      let took = Number.POSITIVE_INFINITY;
+      void a.fleet.leave().then(() => {
+        took = world.clock.now() - startedAt;
+      });
+      await world.seconds(silentAfter);
+      a.connection.faults.isSilent = true;
+      a.vote("check-0", { state: "failing", reason: "refused" });
+      await world.seconds(40);
+      assert.ok(took > 1_500 && took <= 3_000, `${took} ms`);
+    }
   });
 
   it("leaves at once when there is no other member", async () => {
@@ -199,6 +256,47 @@ describe("members that die, join and leave", () => {
       false,
     );
   });
+
+  const deafness: readonly (readonly [
+    title: string,
+    begin: (c: TestMember) => void,
+    halfway: (c: TestMember) => void,
+    end: (c: TestMember) => void,
+  ])[] = [
+    ["stood still", (c) => c.clock.stop(), () => {}, (c) => c.clock.continue()],
+    [
+      "was cut off",
+      ({ connection }) => Object.assign(connection.faults, { isAway: true }),
+      () => {},
+      ({ connection }) => Object.assign(connection.faults, { isAway: false }),
+    ],
+    [
+      "was cut off, and then did not probe",
+      (c) => Object.assign(c.connection.faults, { isAway: true }),
+      (c) => {
+        c.isScheduling = false;
+        c.connection.faults.isAway = false;
+      },
+      (c) => Object.assign(c, { isScheduling: true }),
+    ],
+  ];
+  for (const [title, begin, halfway, end] of deafness)
+    it(`does not publish what was true while it ${title}`, async () => {
+      const checks = definitions(30, { staleAfterMs: 90_000 });
+      const { world, a, b, c } = await three(checks);
+      begin(c);
+      await world.seconds(2);
+      halfway(c);
+      world.sight = (member) => (member === "c" ? "pass" : "fail");
+      await world.seconds(15);
+      world.sight = () => "pass";
+      await world.seconds(15);
+      assert.ok([a, b].every(({ decisions }) => decisions.some(({ state }) => state === "failing")));
+      end(c);
+      await world.seconds(10);
+      assert.deepEqual(c.decisions, []);
+      assertAll([a, b, c], "passing", checks);
+    });
 
   it("does not believe that a member is dead because it stood still itself (I6)", async () => {
     const { world, a } = await three();

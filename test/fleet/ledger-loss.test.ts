@@ -35,3 +35,19 @@ test("the head of a failed write is no loss: the store may have taken it", () =>
   ledger.acknowledge(again, failed.head);
   assert.equal(ledger.isLost({ beats: NO_BEATS, head: again.head, cellCount: 2 }), false);
 });
+
+test("heads of failed writes are remembered up to a bound: a store may be away for days", () => {
+  const lossAfter = (failures: number) => {
+    const ledger = new Ledger(RUN, new FleetCodec("prod", "secret"));
+    const oldest = next(ledger, "a");
+    ledger.giveBack(oldest);
+    for (let index = 1; index < failures; index += 1) ledger.giveBack(next(ledger, `check-${index}`));
+    const last = ledger.take();
+    assert.ok(last);
+    ledger.acknowledge(last, oldest.head);
+    return ledger.isLost({ beats: NO_BEATS, head: last.head, cellCount: failures });
+  };
+  assert.equal(lossAfter(200), false);
+  // all cells are written again, which is always right
+  assert.equal(lossAfter(201), true);
+});

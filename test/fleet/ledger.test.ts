@@ -53,6 +53,48 @@ describe("the ledger", () => {
     assert.equal(ledger.set("b", undefined), false);
   });
 
+  test("has something to write when the same vote has another order or definition", () => {
+    const ledger = new Ledger(RUN, codec);
+    const same = cell("passing");
+    ledger.set("a", same);
+    written(ledger);
+    assert.equal(ledger.set("a", { ...same, order: 1 }), true);
+    assert.equal(ledger.set("a", { ...same, order: 1, definition: "e" }), true);
+    assert.equal(ledger.set("a", { ...same, order: 1, definition: "e" }), false);
+    assert.equal(
+      ledger.set("a", { ...cell("passing"), order: 1, definition: "e" }),
+      false,
+      "an equal vote is the same",
+    );
+  });
+
+  test("tells what it says of a check, written or not", () => {
+    const ledger = new Ledger(RUN, codec);
+    assert.equal(ledger.get("a"), undefined);
+    ledger.set("a", cell("passing"));
+    assert.equal(ledger.get("a")?.vote.state, "passing");
+    const entry = ledger.take();
+    assert.equal(ledger.get("a")?.vote.state, "passing", "under way");
+    assert.ok(entry);
+    ledger.acknowledge(entry, undefined);
+    assert.equal(ledger.get("a")?.vote.state, "passing", "written");
+    ledger.set("a", undefined);
+    assert.equal(ledger.get("a"), undefined, "to be removed");
+    const removal = ledger.take();
+    assert.equal(ledger.get("a"), undefined, "being removed");
+    assert.ok(removal);
+    ledger.giveBack(removal);
+    assert.equal(ledger.get("a"), undefined, "to be removed again");
+  });
+
+  test("refuses an end of a write that is not under way", () => {
+    const ledger = new Ledger(RUN, codec);
+    ledger.set("a", cell("passing"));
+    const entry = written(ledger);
+    assert.throws(() => ledger.acknowledge(entry, undefined), /not under way/);
+    assert.throws(() => ledger.giveBack(entry), /not under way/);
+  });
+
   test("has one write under way at a time", () => {
     const ledger = new Ledger(RUN, codec);
     ledger.set("a", cell("passing"));
@@ -143,6 +185,89 @@ describe("the ledger", () => {
       assert.equal(all?.head, last.head);
       assert.deepEqual([...(all?.cells.keys() ?? [])], ["a", "b"]);
       assert.equal(ledger.isLost({ beats: new Map(), head: last.head, cellCount: 2 }), false);
+    });
+
+    const found: readonly (readonly [
+      title: string,
+      isFirst: boolean,
+      before: "none" | "last" | "other",
+      isLost: boolean,
+    ])[] = [
+      ["the first write finds nothing", true, "none", false],
+      ["the first write finds the head of no write", true, "last", false],
+      ["the first write finds another head", true, "other", true],
+      ["a later write finds nothing", false, "none", true],
+      ["a later write finds the last head", false, "last", false],
+      ["a later write finds another head", false, "other", true],
+    ];
+    for (const [title, isFirst, before, isLost] of found)
+      test(`${title}: ${isLost ? "a loss" : "no loss"}`, () => {
+        const ledger = new Ledger(RUN, codec);
+        const empty = ledger.head;
+        if (!isFirst) {
+          ledger.set("a", cell("passing"));
+          written(ledger);
+          ledger.set("b", cell("passing"));
+          written(ledger);
+        }
+        ledger.set("c", cell("passing"));
+        const entry = ledger.take();
+        assert.ok(entry);
+        const other = isFirst ? codec.sealHead(RUN, { sequence: 9, high: 0, low: 0 }) : empty;
+        ledger.acknowledge(entry, { none: undefined, last: ledger.head, other }[before]);
+        const stored = { beats: new Map(), head: entry.head, cellCount: isFirst ? 1 : 3 };
+        assert.equal(ledger.isLost(stored), isLost);
+        assert.equal(ledger.isLost(stored), false, "it is told once");
+      });
+
+    test("a store has lost cells when the number of them is another one: after changes and removals too", () => {
+      const ledger = new Ledger(RUN, codec);
+      const stored = (cellCount: number) => ({ beats: new Map(), head: ledger.head, cellCount });
+      for (const check of ["a", "b", "c"]) ledger.set(check, cell("passing"));
+      written(ledger);
+      ledger.set("a", cell("failing"));
+      written(ledger);
+      assert.equal(ledger.isLost(stored(3)), false);
+      ledger.set("b", undefined);
+      ledger.set("d", cell("passing"));
+      ledger.set("c", undefined);
+      written(ledger);
+      assert.equal(ledger.isLost(stored(2)), false);
+      for (const cellCount of [0, 1, 3]) assert.equal(ledger.isLost(stored(cellCount)), true);
+    });
+
+    test("a store that says nothing has lost what was written; one with cells but no head is not empty", () => {
+      const ledger = new Ledger(RUN, codec);
+      assert.equal(ledger.isLost({ ...NOTHING, cellCount: 1 }), true);
+      assert.equal(ledger.isLost({ ...NOTHING, head: "another head" }), true);
+    });
+
+    test("of the states between two beats, it remembers the last 200", () => {
+      const ledger = new Ledger(RUN, codec);
+      ledger.set("a", cell("passing"));
+      const first = written(ledger);
+      const heads = Array.from({ length: 250 }, (_, index) => {
+        ledger.set("a", cell(index % 2 === 0 ? "failing" : "passing"));
+        return written(ledger).head;
+      });
+      const isLost = (head: string) => {
+        const copy = { beats: new Map(), head, cellCount: 1 };
+        return ledger.isLost(copy);
+      };
+      assert.equal(isLost(heads[100] ?? ""), false);
+      assert.equal(isLost(heads[249] ?? ""), false);
+      assert.equal(isLost(first.head), true);
+    });
+
+    test("of too many states between two beats, the oldest is a loss", () => {
+      const ledger = new Ledger(RUN, codec);
+      ledger.set("a", cell("passing"));
+      const { head } = written(ledger);
+      for (let index = 0; index < 200; index += 1) {
+        ledger.set("a", cell(index % 2 === 0 ? "failing" : "passing"));
+        written(ledger);
+      }
+      assert.equal(ledger.isLost({ beats: new Map(), head, cellCount: 1 }), true);
     });
 
     test("a failed write that the store has had is no loss", () => {

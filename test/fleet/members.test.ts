@@ -17,7 +17,7 @@ function beat(counter: number, change: Partial<Beat> = {}): Beat {
       uptimeMs: counter * 1_000,
       head: "",
     },
-    ...{ config: "c", capacity: 1, stalest: 0, isLeaving: false, asks: [], ...change },
+    ...{ config: "c", capacity: 1, stalest: 0, isLeaving: false, asks: [], heard: new Map([["self", 1]]), ...change },
   };
 }
 
@@ -224,6 +224,53 @@ describe("records of the dead", () => {
   });
 });
 
+describe("a beat is recent when its run has heard a recent beat of this member", () => {
+  const rows: readonly (readonly [title: string, heard: readonly (number | undefined)[], isAlive: boolean])[] = [
+    ["it has heard the last one", [11, 12], true],
+    ["it has heard the oldest one that counts", [5, 5], true],
+    ["it has heard an older one", [4, 4], false],
+    ["it has heard none", [undefined, undefined], false],
+    ["it has heard one at last", [undefined, 12], true],
+    ["it has heard one that this member does not know to be in the store", [13, 14], true],
+  ];
+  for (const [title, heard, isAlive] of rows)
+    it(`${title}: ${isAlive ? "it" : "not"} alive`, () => {
+      const members = new Members(OPTIONS);
+      for (let counter = 1; counter <= 12; counter += 1) members.sent(counter);
+      members.hear([beat(1)], 0, 0);
+      for (const [index, own] of heard.entries()) {
+        const change = { heard: new Map(own === undefined ? [] : [["self", own]]) };
+        members.hear([beat(index + 2, change)], (index + 1) * 1_000, (index + 1) * 1_000);
+      }
+      assert.equal(alive(members), isAlive);
+    });
+
+  it("two that believe of each other that they are dead find each other again", () => {
+    const [one, other] = [new Members({ ...OPTIONS, run: "r1" }), new Members({ ...OPTIONS, run: "r2" })];
+    let counter = 0;
+    const round = (isCut: boolean) => {
+      counter += 1;
+      const beats = [one, other].map((members, index) =>
+        beat(counter, { run: `r${index + 1}`, heard: members.counters() }),
+      );
+      for (const [index, members] of [one, other].entries()) {
+        members.sent(counter);
+        members.hear(isCut ? [] : beats.filter(({ run }) => run !== `r${index + 1}`), counter * 1_000, counter * 1_000);
+      }
+    };
+    const isAlive = () => {
+      const seen = [one.get("r2"), other.get("r1")];
+      return seen.every((member) => member !== undefined && one.isAlive(member));
+    };
+    for (let index = 0; index < 3; index += 1) round(false);
+    assert.equal(isAlive(), true);
+    for (let index = 0; index < 30; index += 1) round(true);
+    assert.equal(isAlive(), false);
+    for (let index = 0; index < 3; index += 1) round(false);
+    assert.equal(isAlive(), true);
+  });
+});
+
 describe("a beat of another format", () => {
   it("shows that the member is alive, and no more", () => {
     const members = new Members(OPTIONS);
@@ -277,6 +324,25 @@ describe("a beat vouches for the votes of its member", () => {
     assert.deepEqual(members.get("r")?.vouch, { provenAt: 1_000, stalest: 0.4 });
     members.hear([], 3_000, 3_010);
     assert.deepEqual(members.get("r")?.vouch, { provenAt: 1_000, stalest: 0.4 });
+  });
+
+  it("no more when it was dead, until they were read anew", () => {
+    const members = heard([
+      [0, 7],
+      [1_000, 8, { stalest: 0.3 }],
+    ]);
+    members.vouch("r");
+    for (const at of [2_000, 3_000, 4_000]) members.hear([beat(8)], at, at + 10);
+    members.hear([beat(9)], 5_000, 5_010);
+    assert.deepEqual(members.get("r")?.vouch, { provenAt: 0, stalest: 0.3 }, "it was silent for less than a lease");
+    for (const at of [6_000, 7_000, 8_000, 9_000, 10_000]) members.hear([beat(9)], at, at + 10);
+    assert.equal(alive(members), false);
+    assert.deepEqual(members.get("r")?.vouch, { provenAt: 0, stalest: 0.3 }, "the vote of a dead member counts on");
+    members.hear([beat(10)], 11_000, 11_010);
+    assert.equal(alive(members), true);
+    assert.deepEqual(members.get("r")?.vouch, { provenAt: 0, stalest: 1 });
+    members.vouch("r");
+    assert.equal(members.get("r")?.vouch?.stalest, 0);
   });
 
   it("not when it is the first, not understood, or says so", () => {

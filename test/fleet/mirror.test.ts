@@ -152,6 +152,69 @@ describe("the mirror", () => {
     assert.deepEqual(causes(mirror), []);
   });
 
+  test("is current when it has all that the last beat has told", () => {
+    const { mirror, write, ledger } = pair();
+    assert.equal(mirror.isCurrent("unknown"), false);
+    assert.equal(mirror.isCurrent(RUN), true);
+    const entry = write({ a: "passing" });
+    mirror.beat(RUN, ledger.head);
+    assert.equal(mirror.isCurrent(RUN), false);
+    mirror.apply(entry, 0);
+    assert.equal(mirror.isCurrent(RUN), true);
+  });
+
+  test("forgets a run, and tells of which checks it said something", () => {
+    const { mirror, write } = pair();
+    mirror.apply(write({ a: "passing", b: "failing" }), 0);
+    assert.deepEqual(mirror.forget(RUN), ["a", "b"]);
+    assert.deepEqual([[...mirror.checksOf(RUN)], [...mirror.votes("a")], mirror.forget(RUN)], [[], [], []]);
+    assert.equal(mirror.isCurrent(RUN), false);
+  });
+
+  test("has no vote of a check of which a run says nothing", () => {
+    const { mirror, write } = pair();
+    mirror.apply(write({ a: "passing" }), 0);
+    assert.deepEqual([...mirror.votes("b")], []);
+  });
+
+  test("takes cells that are read in turns: of 1,000, 100 in one", () => {
+    const { mirror, ledger } = pair();
+    for (let index = 0; index < 1_000; index += 1) ledger.set(`check-${index}`, cell("passing"));
+    for (let entry = ledger.take(); entry !== undefined; entry = ledger.take()) ledger.acknowledge(entry, ledger.head);
+    const all = ledger.all();
+    assert.ok(all);
+    const steps = mirror.replace(RUN, all.head, all.cells, 7);
+    let turns = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) turns += 1;
+    assert.deepEqual([turns, step.value.length], [10, 1_000]);
+    assert.equal([...mirror.votes("check-3")][0]?.receivedAt, 7);
+  });
+
+  test("ignores cells of an unknown run, and counts a forged head or cell among those that were read", () => {
+    const { mirror, write, ledger } = pair();
+    write({ a: "passing", b: "passing" });
+    const all = ledger.all();
+    assert.ok(all);
+    assert.deepEqual(runAtOnce(new Mirror(codec).replace(RUN, all.head, all.cells, 0)), []);
+    const forger = new FleetCodec("prod", "a guess");
+    const forgedHead = forger.sealHead(RUN, { sequence: 1, high: 0, low: 0 });
+    assert.deepEqual(runAtOnce(mirror.replace(RUN, forgedHead, all.cells, 0)), []);
+    assert.equal(mirror.refused, 1);
+    const cells = new Map([...all.cells, ["b", forger.sealCell(RUN, "b", 1, cell("failing")).text]]);
+    assert.deepEqual(runAtOnce(mirror.replace(RUN, all.head, cells, 0)), ["a"]);
+    assert.equal(mirror.refused, 2);
+    assert.deepEqual(causes(mirror), ["digest"]);
+  });
+
+  test("takes an entry with as many cells as a run writes", () => {
+    const { mirror, ledger } = pair();
+    for (let index = 0; index < 500; index += 1) ledger.set(`check-${index}`, cell("passing"));
+    const entry = ledger.take();
+    assert.ok(entry);
+    assert.equal(mirror.apply(entry, 0).length, 500);
+  });
+
   describe("of what others have written", () => {
     test("ignores and counts cells and heads with a wrong signature", () => {
       const { mirror, write } = pair();
@@ -183,6 +246,23 @@ describe("the mirror", () => {
       cells.delete("a");
       runAtOnce(mirror.replace(RUN, all.head, cells, 0));
       assert.equal(votesOf(mirror).a, "passing");
+    });
+
+    test("follows the run again after a removal that was forged with a head of the run", () => {
+      for (const forged of [["a"], ["b", "c"], ["a", "b", "c"]]) {
+        const { mirror, write, ledger, replace } = pair();
+        mirror.apply(write({ a: "passing", b: "passing", c: "passing" }), 0);
+        mirror.apply(write({ z: "failing" }), 0);
+        mirror.apply({ run: RUN, head: ledger.head, cells: new Map(forged.map((check) => [check, undefined])) }, 0);
+        mirror.beat(RUN, ledger.head);
+        assert.deepEqual(causes(mirror), ["digest"]);
+        replace();
+        assert.equal(mirror.isCurrent(RUN), true);
+        assert.deepEqual(mirror.apply(write({ d: "passing" }), 0), ["d"]);
+        mirror.beat(RUN, ledger.head);
+        assert.deepEqual(causes(mirror), []);
+        assert.deepEqual(votesOf(mirror), { a: "passing", b: "passing", c: "passing", d: "passing", z: "failing" });
+      }
     });
 
     test("ignores a cell of an older write in a newer one", () => {

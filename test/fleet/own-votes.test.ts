@@ -120,6 +120,7 @@ describe("the vote on a heartbeat", () => {
   for (const [title, afterMs, vote, foreignOrder, order] of again)
     it(`is written again ${title}`, () => {
       const { clock, cast, cell, foreign } = setUp(heartbeat);
+      clock.stall(30_000);
       cast(OK);
       if (foreignOrder > 0) foreign.push({ definition: "d1", castAtMs: 0, order: foreignOrder, vote: OK });
       clock.stall(afterMs);

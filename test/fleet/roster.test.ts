@@ -26,6 +26,7 @@ function member(name: string, run: string, change: Partial<HeardMember> = {}, be
       name,
       counter: 9,
       isConfirmed: true,
+      hasLeft: false,
       silenceMs: 0,
       heardAt: 0,
       provenAt: 0,
@@ -34,7 +35,7 @@ function member(name: string, run: string, change: Partial<HeardMember> = {}, be
     },
     beat: {
       ...{ format: 1, run, member: name, zone: "y", version: "1", counter: 9, uptimeMs: 9, head: "", config: "d" },
-      ...{ capacity: 5, stalest: 0, isLeaving: false, asks: [], ...beat },
+      ...{ capacity: 5, stalest: 0, isLeaving: false, asks: [], heard: new Map(), ...beat },
     },
     ...change,
   };
@@ -49,6 +50,10 @@ function runs(alive: readonly HeardMember[], self = SELF): string {
 describe("the members that may get checks", () => {
   it("are those that are alive, and this one, in the order of names", () => {
     assert.equal(runs([member("z", "r1"), member("a", "r9")]), "r9 r5 r1");
+  });
+
+  it("are without one that does not know its definitions yet", () => {
+    assert.equal(runs([member("a", "r1", {}, { config: "" }), member("b", "r2")]), "r2 r5");
   });
 
   it("have what their beats say", () => {
@@ -118,11 +123,13 @@ describe("two processes with one name", () => {
       ],
       ["another name", [member("a", "r1")], "m", false],
       ["both are others", [member("a", "r1"), member("a", "r2")], "a", true],
-      ["one is not understood", [member("m", "r1", { beat: undefined })], "m", false],
+      ["one is not understood", [member("m", "r1", { beat: undefined })], "m", true],
+      ["one was not understood, and is silent now", [member("m", "r1", { beat: undefined, growths: 0 })], "m", false],
+      ["two are not understood", ["r1", "r2"].map((run) => member("a", run, { beat: undefined })), "a", true],
       ["there is one", [member("a", "r1")], "a", false],
     ];
   for (const [title, alive, name, isDuplicate] of rows)
-    it(`${title}: ${isDuplicate}`, () => assert.equal(isDuplicated(name, alive, SELF, BEAT_MS), isDuplicate));
+    it(`${title}: ${isDuplicate}`, () => assert.equal(isDuplicated(name, alive, SELF), isDuplicate));
 
   it("of none goes first", () => assert.equal(precedence(namesakes("nobody", [], SELF, BEAT_MS)), undefined));
 });

@@ -36,7 +36,7 @@ describe("the URL of a store", () => {
   });
 
   test("Sentinel has several hosts, a master, a database and a login of its own", () => {
-    const url = "redis+sentinel://hb:pw@a:1,[::1]:2,c/mymaster?db=2&sentinelUser=s&sentinelPassword=sp";
+    const url = "redis+sentinel://hb:pw@a:1,[::1]:2,c/mymaster?db=2&sentinelUser=s&sentinelPassword=s+p%2B%26";
     const { kind, hosts, master, database, user, sentinel, label } = parseStoreUrl(url);
     assert.equal(kind, "sentinel");
     assert.deepEqual(hosts, [
@@ -45,7 +45,7 @@ describe("the URL of a store", () => {
       { host: "c", port: 26379 },
     ]);
     assert.deepEqual({ master, database, user }, { master: "mymaster", database: "2", user: "hb" });
-    assert.deepEqual(sentinel, { user: "s", password: "sp" });
+    assert.deepEqual(sentinel, { user: "s", password: "s+p+&" });
     assert.equal(label, "redis+sentinel://a:1,[::1]:2,c:26379");
   });
 

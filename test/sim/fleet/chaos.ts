@@ -37,7 +37,7 @@ export interface ChaosOptions {
   /** Mean time between turns of all targets together. */
   readonly meanTurnMs: number;
   readonly kinds: readonly FaultKind[];
-  readonly memberOptions: (name: string) => MemberOptions;
+  readonly memberOptions: (name: string, format: 1 | 2) => MemberOptions;
 }
 
 type Evicted = "beats" | "log" | { readonly run: string };
@@ -56,6 +56,8 @@ export class Chaos {
   readonly #options: ChaosOptions;
   readonly #affected = new Set<SimMember>();
   #names = 0;
+  /** Of members that start now. */
+  #format: 1 | 2 = 1;
 
   constructor(world: FleetWorld, options: ChaosOptions) {
     this.#world = world;
@@ -65,7 +67,7 @@ export class Chaos {
   /** A new member, with a new name. */
   join(): SimMember {
     this.#names += 1;
-    return this.#world.add(this.#options.memberOptions(`m${this.#names}`));
+    return this.#world.add(this.#options.memberOptions(`m${this.#names}`, this.#format));
   }
 
   /** Faults from now until a time; what lasts is over some time after it. */
@@ -75,6 +77,19 @@ export class Chaos {
       at += random.waiting(this.#options.meanMs);
       if (at < until) this.#at(at, () => this.#strike());
     }
+  }
+
+  /** A rolling upgrade from some time on: one member after the other leaves, or is killed, and starts as the next version. */
+  planUpgrade(until: number): void {
+    const { random, now } = this.#world;
+    const at = now + random.between(0, 0.7) * (until - now);
+    const hasRollback = random.next() < 0.3;
+    const upgrade = (format: 1 | 2) => {
+      this.#format = format;
+      this.#upgradeNext(until);
+    };
+    this.#at(at, () => upgrade(2));
+    if (hasRollback) this.#at(random.between(at, until), () => upgrade(1));
   }
 
   /** Turns of targets from now until a time. */
@@ -104,6 +119,22 @@ export class Chaos {
     const { facts, random } = this.#world;
     if (check.target !== "up") facts.turn(check, "up");
     else facts.turn(check, random.next() < 0.2 ? "slow" : "down");
+  }
+
+  #upgradeNext(until: number): void {
+    const { random, now, members } = this.#world;
+    const format = this.#format;
+    const isOld = (member: SimMember) => member.options.format !== format && !this.#affected.has(member);
+    const old = [...members.values()].find(isOld);
+    const isPossible = members.size - this.#affected.size > MIN_WHOLE;
+    if (old !== undefined && isPossible) {
+      this.#affected.add(old);
+      if (random.next() < 0.3) this.#kill(old, random.between(200, 3_000));
+      else this.#leave(old, () => void this.#world.add({ ...old.options, format: this.#format }));
+      this.counts.set("upgrade", (this.counts.get("upgrade") ?? 0) + 1);
+    }
+    const next = now + random.between(3_000, 20_000);
+    if (next < until) this.#at(next, () => this.#format === format && this.#upgradeNext(until));
   }
 
   #at(at: number, action: () => void): void {
@@ -199,7 +230,8 @@ export class Chaos {
     this.#world.end(member, "is killed");
     this.#affected.delete(member);
     this.#after(restartMs, () => {
-      if (this.#world.members.size < this.#options.maxMembers) this.#world.add(member.options);
+      if (this.#world.members.size < this.#options.maxMembers)
+        this.#world.add({ ...member.options, format: this.#format });
     });
   }
 
@@ -245,12 +277,13 @@ export class Chaos {
     });
   }
 
-  #leave(member: SimMember): void {
+  #leave(member: SimMember, onLeft = () => {}): void {
     member.facts.isCandidate = false;
     this.#world.facts.disturb(`${member.facts.name} leaves`);
     void member.fleet.leave().then(() => {
       this.#affected.delete(member);
       this.#world.end(member, "has left");
+      onLeft();
     });
   }
 

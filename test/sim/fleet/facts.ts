@@ -25,6 +25,10 @@ const DISTURBANCE_MS = LEASE_MS + 3 * SETTLE_MS + BEAT_MS + UNHEALTHY_THRESHOLD 
 
 export type Told = "passing" | "warning" | "failing" | "abstaining";
 
+/** The definition and the format of the records: two of each. */
+export const GROUPS = [0, 1, 2, 3] as const;
+export type Group = (typeof GROUPS)[number];
+
 export type TargetState = "up" | "slow" | "down";
 
 export interface CheckOptions {
@@ -49,7 +53,12 @@ export interface VoteFacts {
   lastPassAt: number;
   lastResultAt: number;
   isProbing: boolean;
+  /** When it was removed; `undefined`: it was not. The others learn that a moment later. */
+  restedAt: number | undefined;
 }
+
+/** A vote that was removed is known for so long. */
+const REMEMBERED_MS = SPREAD_MS + 2 * BEAT_MS;
 
 export class CheckFacts {
   readonly name: string;
@@ -66,11 +75,11 @@ export class CheckFacts {
   readonly votes = new Map<MemberFacts, VoteFacts>();
   /** The last change of a vote, or of who probes. */
   changedAt = 0;
-  /** Of each definition: the last pass, how many probe it, and since when nobody does. */
-  readonly lastPassAt: [number, number] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  readonly probers: [number, number] = [0, 0];
-  readonly gapSince: [number | undefined, number | undefined] = [0, 0];
-  readonly isGapReported: [boolean, boolean] = [false, false];
+  /** Of each group: the last pass, how many probe it, and since when no member does. */
+  readonly lastPassAt = GROUPS.map(() => Number.NEGATIVE_INFINITY);
+  readonly probers = GROUPS.map(() => 0);
+  readonly gapSince: (number | undefined)[] = [0, 0];
+  readonly isGapReported: boolean[] = [];
 
   constructor(options: CheckOptions) {
     this.name = options.name;
@@ -83,9 +92,22 @@ export class CheckFacts {
     this.staleAfterMs = 3 * options.intervalMs + 1_000;
   }
 
-  variantFor(member: MemberFacts): 0 | 1 {
-    return this.isVaried ? member.variant : 0;
+  /** Members of one group hold the same definition of it, and understand each other. */
+  groupOf({ variant, format }: MemberFacts): Group {
+    const isSecond = format === 2;
+    if (!this.isVaried || variant === 0) return isSecond ? 2 : 0;
+    return isSecond ? 3 : 1;
   }
+}
+
+export interface MemberFactsOptions {
+  readonly name: string;
+  readonly run: string;
+  readonly variant: 0 | 1;
+  readonly format: 1 | 2;
+  readonly probesAll: boolean;
+  readonly now: number;
+  readonly hears: boolean;
 }
 
 /** One process. */
@@ -93,6 +115,8 @@ export class MemberFacts {
   readonly name: string;
   readonly run: string;
   readonly variant: 0 | 1;
+  /** Of its records: a member with another one does not understand them. */
+  readonly format: 1 | 2;
   readonly startedAt: number;
   diedAt: number | undefined;
   pausedAt: number | undefined;
@@ -101,6 +125,8 @@ export class MemberFacts {
   wokeAt: number;
   /** The way to the store: `undefined` while it is cut. */
   reachedSince: number | undefined;
+  /** Calls of a time in which it heard nothing wait for their deadline until then. */
+  lateUntil = Number.NEGATIVE_INFINITY;
   /** Begin of the last time in which it did not hear, or not for long. */
   unstableFrom: number;
   isCut = false;
@@ -120,10 +146,11 @@ export class MemberFacts {
   readonly probesAll: boolean;
   readonly votes = new Map<CheckFacts, VoteFacts>();
 
-  constructor(options: { name: string; run: string; variant: 0 | 1; probesAll: boolean; now: number; hears: boolean }) {
+  constructor(options: MemberFactsOptions) {
     this.name = options.name;
     this.run = options.run;
     this.variant = options.variant;
+    this.format = options.format;
     this.probesAll = options.probesAll;
     this.startedAt = options.now;
     this.wokeAt = options.now;
@@ -149,10 +176,18 @@ interface Disturbance {
 
 /** What the oracle of a run counts. */
 export interface Totals {
+  /** Times in which no member of a group has probed a shared check. */
   gaps: number;
   gapMs: number;
   maxGapMs: number;
+  /** The longest one that no fault of the store has touched. */
+  maxHealthyGapMs: number;
+  /** The time for which shared checks are due to be probed: of each, once for each copy. */
+  dueMs: number;
+  /** The same for what was probed above it. */
   duplicateMs: number;
+  /** Of it, while the store was well. */
+  healthyDuplicateMs: number;
   votes: number;
   rests: number;
   results: number;
@@ -170,11 +205,19 @@ export class Facts {
   storeBackAt = Number.NEGATIVE_INFINITY;
   storeFaultMs = 0;
   readonly totals: Totals = {
-    ...{ gaps: 0, gapMs: 0, maxGapMs: 0, duplicateMs: 0, votes: 0, rests: 0, results: 0, memberMs: 0 },
+    ...{ gaps: 0, gapMs: 0, maxGapMs: 0, maxHealthyGapMs: 0, dueMs: 0, duplicateMs: 0, healthyDuplicateMs: 0 },
+    ...{ votes: 0, rests: 0, results: 0, memberMs: 0 },
   };
+
+  readonly #rested: { readonly member: MemberFacts; readonly check: CheckFacts; readonly vote: VoteFacts }[] = [];
 
   constructor(checks: readonly CheckOptions[]) {
     this.checks = checks.map((options) => new CheckFacts(options));
+  }
+
+  /** Whether members hear each other by the store, and have settled after its return. */
+  wasStoreWell(since: number): boolean {
+    return this.storeFaultSince === undefined && this.storeBackAt + DISTURBANCE_MS < since;
   }
 
   get lastDisturbedAt(): number {
@@ -205,6 +248,7 @@ export class Facts {
   /** It ends: killed, or after it has left. */
   end(member: MemberFacts, text: string): void {
     this.#whileProbersChange(member, () => {
+      this.#unhear(member);
       member.diedAt = this.now;
     });
     this.totals.memberMs += this.now - member.startedAt;
@@ -295,11 +339,12 @@ export class Facts {
   }
 
   probe(member: MemberFacts, check: CheckFacts): void {
+    if (member.votes.get(check)?.restedAt !== undefined) this.#forgetVote(member, check);
     const vote = this.#voteOf(member, check);
     if (vote.isProbing) return;
     vote.isProbing = true;
     check.changedAt = this.now;
-    if (member.isProbing) this.#count(check, check.variantFor(member), 1);
+    if (member.isProbing) this.#count(check, check.groupOf(member), 1);
   }
 
   rest(member: MemberFacts, check: CheckFacts): void {
@@ -307,9 +352,24 @@ export class Facts {
     if (vote === undefined || !vote.isProbing) return;
     this.totals.rests += 1;
     check.changedAt = this.now;
+    vote.isProbing = false;
+    vote.restedAt = this.now;
+    this.#rested.push({ member, check, vote });
+    if (vote.state === "failing") vote.failingUntil = this.now;
+    vote.state = "abstaining";
+    if (member.isProbing) this.#count(check, check.groupOf(member), -1);
+  }
+
+  /** Forgets votes that were removed. */
+  sweep(): void {
+    const left = this.#rested.findIndex(({ vote }) => this.now - (vote.restedAt ?? this.now) <= REMEMBERED_MS);
+    for (const { member, check, vote } of this.#rested.splice(0, left < 0 ? this.#rested.length : left))
+      if (member.votes.get(check) === vote) this.#forgetVote(member, check);
+  }
+
+  #forgetVote(member: MemberFacts, check: CheckFacts): void {
     member.votes.delete(check);
     check.votes.delete(member);
-    if (member.isProbing) this.#count(check, check.variantFor(member), -1);
   }
 
   /** A result that counts, and the vote after it. */
@@ -319,7 +379,7 @@ export class Facts {
     vote.lastResultAt = this.now;
     vote.firstResultAt = Math.min(vote.firstResultAt, this.now);
     if (state === "passing" || state === "warning") vote.lastPassAt = this.now;
-    if (state === "passing" || state === "warning") check.lastPassAt[check.variantFor(member)] = this.now;
+    if (state === "passing" || state === "warning") check.lastPassAt[check.groupOf(member)] = this.now;
     this.vote(member, check, state);
   }
 
@@ -343,7 +403,7 @@ export class Facts {
           firstResultAt: Number.POSITIVE_INFINITY,
           lastPassAt: Number.NEGATIVE_INFINITY,
           lastResultAt: Number.NEGATIVE_INFINITY,
-          isProbing: false,
+          ...{ isProbing: false, restedAt: undefined },
         },
       };
       member.votes.set(check, vote);
@@ -364,7 +424,8 @@ export class Facts {
   }
 
   #hear(member: MemberFacts, lateMs = 0): void {
-    if (this.#hears(member)) member.reachedSince = this.now + lateMs;
+    member.lateUntil = Math.max(member.lateUntil, this.now + lateMs);
+    if (this.#hears(member)) member.reachedSince = member.lateUntil;
     this.#mark(member);
   }
 
@@ -378,23 +439,26 @@ export class Facts {
     change();
     if (before === member.isProbing) return;
     for (const [check, { isProbing }] of member.votes)
-      if (isProbing) this.#count(check, check.variantFor(member), before ? -1 : 1);
+      if (isProbing) this.#count(check, check.groupOf(member), before ? -1 : 1);
   }
 
-  #count(check: CheckFacts, variant: 0 | 1, step: 1 | -1): void {
-    check.probers[variant] += step;
-    if (check.probers[variant] === 0) {
-      check.gapSince[variant] = this.now;
+  #count(check: CheckFacts, group: Group, step: 1 | -1): void {
+    const probers = (check.probers[group] ?? 0) + step;
+    check.probers[group] = probers;
+    if (probers === 0) {
+      check.gapSince[group] = this.now;
       return;
     }
-    const since = check.gapSince[variant];
+    const since = check.gapSince[group];
     if (since === undefined) return;
-    check.gapSince[variant] = undefined;
-    check.isGapReported[variant] = false;
+    check.gapSince[group] = undefined;
+    check.isGapReported[group] = false;
     if (check.scope !== "shared" || this.now < 20_000) return;
     const gapMs = this.now - since;
-    this.totals.gaps += 1;
-    this.totals.gapMs += gapMs;
-    this.totals.maxGapMs = Math.max(this.totals.maxGapMs, gapMs);
+    const { totals } = this;
+    totals.gaps += 1;
+    totals.gapMs += gapMs;
+    totals.maxGapMs = Math.max(totals.maxGapMs, gapMs);
+    if (this.wasStoreWell(since)) totals.maxHealthyGapMs = Math.max(totals.maxHealthyGapMs, gapMs);
   }
 }

@@ -10,12 +10,16 @@ import type { FleetChecks, FleetEvent, FleetSettings } from "../../../src/fleet/
 import { MemoryConnection } from "../../../src/fleet/memory-store.js";
 import type { Decision, Definition, Vote } from "../../../src/fleet/vote.js";
 import type { CheckState } from "../../../src/registry/ports.js";
+import { OtherFormat } from "../../support/fleet-format.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type CheckFacts, EDGE_MS, MemberFacts, UNHEALTHY_THRESHOLD } from "./facts.js";
 import type { FleetWorld } from "./world.js";
 
 /** Simulated calls may take this long: half a lease. */
 export const STORE_DEADLINE_MS = 2_500;
+
+const FLEET = "prod";
+const SECRET = "a secret of the fleet";
 
 /** One of so many probes of a target that is up is lost. */
 const LOSS = 1 / 200;
@@ -62,6 +66,8 @@ export interface MemberOptions {
   readonly name: string;
   readonly zone: string | undefined;
   readonly variant: 0 | 1;
+  /** 2: of the next version, whose records have another format. */
+  readonly format: 1 | 2;
   readonly capacity: number;
   readonly probesAll: boolean;
 }
@@ -91,13 +97,16 @@ export class SimMember {
     this.#random = new SeededRandom(seed);
     this.clock = new MemberClock(world, this, this.#random);
     this.connection = new MemoryConnection(world.store, this.clock, STORE_DEADLINE_MS);
+    const { clock, connection } = this;
+    const store = options.format === 2 ? new OtherFormat(connection, FLEET, SECRET) : connection;
     this.fleet = new Fleet({
-      ...{ clock: this.clock, random: this.#random.next, store: this.connection, settings: settingsOf(options) },
+      ...{ clock, store, random: this.#random.next, settings: settingsOf(options) },
       ...{ checks: this.#checks(), onEvent: (event: FleetEvent) => this.#onEvent(event) },
     });
     const { facts } = world;
     this.facts = new MemberFacts({
-      ...{ name: options.name, run: this.fleet.run, variant: options.variant, probesAll: options.probesAll },
+      ...{ name: options.name, run: this.fleet.run, variant: options.variant, format: options.format },
+      probesAll: options.probesAll,
       ...{ now: world.now, hears: facts.storeFaultSince === undefined },
     });
     facts.join(this.facts);
@@ -145,7 +154,7 @@ export class SimMember {
 
   #definition(check: CheckFacts): Definition {
     const { name, scope, copies, agree, staleAfterMs, intervalMs } = check;
-    const digest = this.fleet.digestOf(`${name} ${check.variantFor(this.facts)}`);
+    const digest = this.fleet.digestOf(`${name} ${check.isVaried ? this.facts.variant : 0}`);
     const rate = 1_000 / intervalMs;
     return { check: name, digest, scope, copies, agree, staleAfterMs, isHeartbeat: false, rate };
   }
@@ -247,7 +256,7 @@ export class SimMember {
 
 function settingsOf({ name, zone, capacity }: MemberOptions): FleetSettings {
   return {
-    ...{ instance: name, fleet: "prod", member: name, zone, secret: "a secret of the fleet", version: "1.0.0" },
+    ...{ instance: name, fleet: FLEET, member: name, zone, secret: SECRET, version: "1.0.0" },
     ...{ beatMs: 1_000, leaseMs: 5_000, settleMs: 2_000, capacity, whenStoreIsGone: "auto", leaveMs: 15_000 },
   };
 }

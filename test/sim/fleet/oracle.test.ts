@@ -71,7 +71,7 @@ class History {
   }
 
   #member(name: string): MemberFacts {
-    return new MemberFacts({ name, run: `run-${name}`, variant: 0, probesAll: true, now: 0, hears: true });
+    return new MemberFacts({ name, run: `run-${name}`, variant: 0, format: 1, probesAll: true, now: 0, hears: true });
   }
 }
 
@@ -190,7 +190,7 @@ test("a status that becomes unknown is found while a voter sees the target pass,
 test("a status that stays unknown at a member that has joined is found", () => {
   const history = new History();
   const late = new MemberFacts({
-    ...{ name: "d", run: "run-d", variant: 0, probesAll: true, now: history.facts.now, hears: true },
+    ...{ name: "d", run: "run-d", variant: 0, format: 1, probesAll: true, now: history.facts.now, hears: true },
   });
   history.facts.join(late);
   history.pass(8);

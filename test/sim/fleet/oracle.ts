@@ -19,6 +19,7 @@ import {
   type CheckFacts,
   EDGE_MS,
   type Facts,
+  GROUPS,
   LEASE_MS,
   type MemberFacts,
   SETTLE_MS,
@@ -110,10 +111,20 @@ export class Oracle {
     for (const check of checks) {
       if (check.scope !== "shared") continue;
       this.#checkGap(check);
-      for (const probers of check.probers)
-        this.#facts.totals.duplicateMs += Math.max(0, probers - check.copies) * sinceMs;
+      this.#countDuplicates(check, sinceMs);
     }
     if (this.#calmMs > CALM_MS) this.#checkCalm();
+  }
+
+  #countDuplicates({ probers, copies }: CheckFacts, ms: number): void {
+    const { totals, now } = this.#facts;
+    const isWell = this.#facts.wasStoreWell(now);
+    for (const count of probers) {
+      if (count > 0) totals.dueMs += copies * ms;
+      const duplicateMs = Math.max(0, count - copies) * ms;
+      totals.duplicateMs += duplicateMs;
+      if (isWell) totals.healthyDuplicateMs += duplicateMs;
+    }
   }
 
   /** What the store was asked for, at the end. */
@@ -142,7 +153,9 @@ export class Oracle {
     const { staleAfterMs } = check;
     const own = check.votes.get(member);
     const isAlone = check.scope === "local";
-    const lastPassAt = isAlone ? (own?.lastResultAt ?? -Infinity) : check.lastPassAt[check.variantFor(member)];
+    const lastPassAt = isAlone
+      ? (own?.lastResultAt ?? -Infinity)
+      : (check.lastPassAt[check.groupOf(member)] ?? -Infinity);
     if (now - lastPassAt > staleAfterMs + ROUNDING_MS)
       this.#fault("false OK", member, check, `no voter has seen it pass for ${ms(now - lastPassAt)}`);
     const deafMs = now - (member.deafSince ?? now);
@@ -181,13 +194,18 @@ export class Oracle {
         failing += 1;
         if (voter === member && this.#decidesAlone(member, check)) return;
       } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs)
-        good += this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
+        good += this.#hasSeat(voter, check) && this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
     }
     // nobody votes, or one of them has not voted yet: what it was, until it is stale
     if (!hasTurned && (good === 0 || this.#isAwaited(member, check))) return;
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
     if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
     this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
+  }
+
+  /** Of a check that each member probes, those that stay decide: one that leaves has no successor. */
+  #hasSeat(voter: MemberFacts, { scope }: CheckFacts): boolean {
+    return scope !== "each" || voter.isCandidate;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
@@ -213,6 +231,8 @@ export class Oracle {
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
+      // its counter must have been seen to grow
+      if ((voter.diedAt ?? now) < member.startedAt + CATCH_UP_MS) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -234,15 +254,15 @@ export class Oracle {
   }
 
   #checkGap(check: CheckFacts): void {
-    for (const variant of check.isVaried ? ([0, 1] as const) : ([0] as const)) {
-      const since = check.gapSince[variant];
-      if (since === undefined || check.isGapReported[variant]) continue;
+    for (const group of GROUPS) {
+      const since = check.gapSince[group];
+      if (since === undefined || check.isGapReported[group]) continue;
       const { now, members, storeBackAt, storeFaultSince } = this.#facts;
       const candidates = members.filter(
         (each) =>
           each.isProbing &&
           each.isCandidate &&
-          check.variantFor(each) === variant &&
+          check.groupOf(each) === group &&
           each.startedAt <= since &&
           each.wokeAt <= since &&
           (each.reachedSince ?? now) <= since,
@@ -251,7 +271,7 @@ export class Oracle {
       const last = Math.max(since - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
       const isByCrash = this.#facts.excusedSince(since) > 0;
       if (isByCrash && now - last <= TAKEOVER_MS + 2 * SETTLE_MS + 500) continue;
-      check.isGapReported[variant] = true;
+      check.isGapReported[group] = true;
       this.#fault("gap", undefined, check, `no member probes it for ${ms(now - since)}`);
     }
   }
@@ -261,12 +281,12 @@ export class Oracle {
     const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
     for (const check of checks) {
       if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
-      for (const variant of check.isVaried ? ([0, 1] as const) : ([0] as const)) {
-        const group = steady.filter((member) => check.variantFor(member) === variant);
-        for (const side of new Set(group.map((member) => member.side)))
+      for (const group of GROUPS) {
+        const peers = steady.filter((member) => check.groupOf(member) === group);
+        for (const side of new Set(peers.map((member) => member.side)))
           this.#checkGroup(
             check,
-            group.filter((member) => member.side === side),
+            peers.filter((member) => member.side === side),
           );
       }
     }
@@ -307,7 +327,7 @@ export class Oracle {
 
   #isSameDefinition(voter: MemberFacts, member: MemberFacts, check: CheckFacts): boolean {
     if (check.scope === "local") return voter === member;
-    return check.variantFor(voter) === check.variantFor(member);
+    return check.groupOf(voter) === check.groupOf(member);
   }
 
   /** A member without the others decides by its own vote. */

@@ -23,6 +23,8 @@ export interface FleetRun {
 /** The fleet finds itself in this time. */
 const START_MS = 30_000;
 
+const UPGRADES = 1_000_000;
+
 /** Faults are over, and the fleet has settled. */
 const QUIET_MS = 90_000;
 
@@ -37,8 +39,8 @@ export async function simulateFleet({ seed, members, checks, seconds }: RunOptio
   const chaos = new Chaos(world, {
     ...{ maxMembers: members, meanMs: random.pick([4_000, 15_000, 40_000]), meanTurnMs: random.pick([300, 3_000]) },
     kinds: FAULTS.filter(() => random.next() < 0.7),
-    memberOptions: (name) => ({
-      ...{ name, zone: hasZones ? `zone-${Number(name.slice(1)) % 3}` : undefined, probesAll },
+    memberOptions: (name, format) => ({
+      ...{ name, format, zone: hasZones ? `zone-${Number(name.slice(1)) % 3}` : undefined, probesAll },
       variant: isVaried && world.random.next() < 0.4 ? 1 : 0,
       capacity: probesAll ? 4_000 + rate : Math.max(1, rate / 4),
     }),
@@ -49,6 +51,8 @@ export async function simulateFleet({ seed, members, checks, seconds }: RunOptio
   await runTo(world, START_MS);
   chaos.plan(until);
   chaos.planTurns(until);
+  // a generator of its own: the other fleets are what they were
+  if (new SeededRandom(seed + UPGRADES).next() < 0.2) chaos.planUpgrade(until);
   await runTo(world, until + QUIET_MS);
   world.oracle.onEnd(world.store.counts, chaos.losses);
   return {

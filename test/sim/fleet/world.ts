@@ -111,6 +111,7 @@ export class FleetWorld {
 
   sweep(): void {
     for (const member of this.members.values()) if (member.facts.isAwake) member.sweep();
+    this.facts.sweep();
     this.oracle.sweep();
   }
 }

@@ -1,0 +1,60 @@
+/** The own beats: what this member says of itself each second, and at its end. */
+import type { Asks } from "./asks.js";
+import { FORMAT } from "./beat.js";
+import type { FleetCodec } from "./codec.js";
+import type { FleetChecks, FleetSettings } from "./fleet-deps.js";
+import type { Ledger } from "./ledger.js";
+import type { FleetMembership } from "./membership.js";
+import type { OwnVotes } from "./own-votes.js";
+import type { Rounds } from "./rounds.js";
+import type { Run } from "./store.js";
+
+export interface OwnBeatDeps {
+  readonly run: Run;
+  readonly settings: FleetSettings;
+  readonly codec: FleetCodec;
+  readonly checks: FleetChecks;
+  readonly ledger: Ledger;
+  readonly membership: FleetMembership;
+  readonly votes: OwnVotes;
+  readonly asks: Asks;
+  readonly rounds: Pick<Rounds, "isBehind">;
+}
+
+/** A beat with 1 vouches for nothing: that is for a member whose writes fail. */
+const MAX_STALEST = 0.999;
+
+export class OwnBeat {
+  readonly #deps: OwnBeatDeps;
+  /** Of the newest beat. */
+  counter = 0;
+
+  constructor(deps: OwnBeatDeps) {
+    this.#deps = deps;
+  }
+
+  /** `undefined`: this process does not probe now, and is silent. */
+  next(): string | undefined {
+    return this.#deps.checks.isScheduling() ? this.#seal(undefined) : undefined;
+  }
+
+  /** After it, there is none. */
+  last(): string {
+    return this.#seal(true);
+  }
+
+  #seal(hasLeft: true | undefined): string {
+    const { run, settings, codec, checks, ledger, membership, votes, asks, rounds } = this.#deps;
+    const { member, zone, version, capacity } = settings;
+    this.counter += 1;
+    return codec.sealBeat({
+      ...{ format: FORMAT, run, member, zone, version, capacity, hasLeft },
+      ...{ counter: this.counter, uptimeMs: votes.uptimeMs, head: ledger.head },
+      heard: membership.members.counters(),
+      config: membership.self.config,
+      stalest: rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
+      isLeaving: membership.isLeaving,
+      asks: asks.take(),
+    });
+  }
+}

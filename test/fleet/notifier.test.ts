@@ -1,0 +1,265 @@
+/** Which member tells the outside, and what they share. What webhooks make of it is in `hooks/fleet-webhook.test`. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { MemoryStore } from "../../src/fleet/memory-store.js";
+import { Notifier } from "../../src/fleet/notifier.js";
+import { collectFaults } from "../support/faults.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+const LEASE_MS = 5_000;
+
+class Site {
+  readonly clock = new VirtualClock();
+  readonly store = new MemoryStore(this.clock);
+
+  member(run: string, { secret }: { readonly secret: string | undefined } = { secret: "secret" }) {
+    const connection = this.store.connect();
+    const state = { isDetached: false, isLeaving: false };
+    const notifier = new Notifier({
+      ...{ clock: this.clock, store: connection, run, instance: "notifier-test", fleet: "prod", secret },
+      ...{ beatMs: 1_000, leaseMs: LEASE_MS, isDetached: () => state.isDetached, isLeaving: () => state.isLeaving },
+    });
+    return { notifier, connection, state, sends: () => notifier.sends };
+  }
+
+  async seconds(count: number): Promise<void> {
+    await this.clock.advance(count * 1_000);
+  }
+}
+
+/** Two members: `a` has the lease. */
+async function two() {
+  const site = new Site();
+  const a = site.member("run-a");
+  await site.seconds(0);
+  const b = site.member("run-b");
+  await site.seconds(1);
+  assert.deepEqual([a.sends(), b.sends()], [true, false]);
+  return { site, a, b };
+}
+
+describe("one member sends", () => {
+  it("as soon as it has the lease, and as long as it has it", async () => {
+    const { site, a, b } = await two();
+    assert.equal(a.notifier.leaseMs, LEASE_MS);
+    for (let second = 0; second < 30; second += 1) {
+      await site.seconds(1);
+      assert.deepEqual([a.sends(), b.sends()], [true, false]);
+    }
+  });
+
+  it("until the lease that it could not prolong has ended, and the other one not before that", async () => {
+    const { site, a, b } = await two();
+    a.connection.faults.isAway = true;
+    await site.clock.advance(4_999);
+    assert.deepEqual([a.sends(), b.sends()], [true, false]);
+    await site.clock.advance(1);
+    assert.deepEqual([a.sends(), b.sends()], [false, true]);
+  });
+
+  it("and stops at once when another one has the lease, because the store has lost it", async () => {
+    const { site, a, b } = await two();
+    site.store.leases.set("notifier", { run: "run-b", until: site.clock.now() + LEASE_MS });
+    await site.seconds(1);
+    assert.deepEqual([a.sends(), b.sends()], [false, true]);
+  });
+
+  it("and not one that leaves: it does not ask, and the other one takes the lease when it ends", async () => {
+    const { site, a, b } = await two();
+    a.state.isLeaving = true;
+    assert.deepEqual([a.sends(), b.sends()], [false, false]);
+    await site.seconds(5);
+    assert.deepEqual([a.sends(), b.sends()], [false, true]);
+    a.state.isLeaving = false;
+    await site.seconds(10);
+    assert.deepEqual([a.sends(), b.sends()], [false, true]);
+  });
+
+  it("with a lease that counts from before the call, so that two never send", async () => {
+    const { site, a } = await two();
+    site.store.faults.delayMs = 800;
+    await site.seconds(2);
+    a.connection.faults.isAway = true;
+    let endedAt = 0;
+    while (endedAt === 0) {
+      await site.clock.advance(10);
+      if (!a.sends()) endedAt = site.clock.now();
+    }
+    const held = site.store.leases.get("notifier");
+    assert.ok(held !== undefined && held.run === "run-a" && endedAt <= held.until, `${endedAt} ${held?.until}`);
+  });
+});
+
+describe("while the store is away", () => {
+  it("the member that was sending goes on, and every other one sends after two leases", async () => {
+    const { site, a, b } = await two();
+    site.store.faults.isAway = true;
+    await site.seconds(5);
+    for (const { state } of [a, b]) state.isDetached = true;
+    assert.equal(a.notifier.isDetached, true);
+    await site.seconds(1);
+    assert.deepEqual([a.sends(), b.sends()], [true, false]);
+    await site.seconds(9);
+    assert.deepEqual([a.sends(), b.sends()], [true, false]);
+    await site.seconds(1);
+    assert.deepEqual([a.sends(), b.sends()], [true, true]);
+  });
+
+  it("none of them sends before it knows that the store is away", async () => {
+    const { site, a, b } = await two();
+    site.store.faults.isAway = true;
+    await site.seconds(60);
+    assert.deepEqual([a.sends(), b.sends()], [false, false]);
+    b.state.isDetached = true;
+    assert.equal(b.sends(), false, "two leases count from then on");
+    await site.seconds(11);
+    assert.equal(b.sends(), true);
+  });
+
+  it("the member whose lease had ended long before does not go on", async () => {
+    const { site, a } = await two();
+    a.state.isLeaving = true;
+    await site.seconds(30);
+    Object.assign(a.state, { isLeaving: false, isDetached: true });
+    site.store.faults.isAway = true;
+    await site.seconds(1);
+    assert.equal(a.sends(), false);
+  });
+
+  it("and is back, the lease decides again, and the time begins anew with the next loss", async () => {
+    const { site, a, b } = await two();
+    for (let loss = 0; loss < 2; loss += 1) {
+      site.store.faults.isAway = true;
+      await site.seconds(5);
+      for (const { state } of [a, b]) state.isDetached = true;
+      await site.seconds(8);
+      assert.equal(b.sends(), false);
+      site.store.faults.isAway = false;
+      for (const { state } of [a, b]) state.isDetached = false;
+      await site.seconds(2);
+      assert.equal(Number(a.sends()) + Number(b.sends()), 1);
+      site.store.leases.set("notifier", { run: "run-a", until: site.clock.now() + LEASE_MS });
+      await site.seconds(2);
+      assert.deepEqual([a.sends(), b.sends()], [true, false]);
+    }
+  });
+
+  it("no member sends that leaves or is closed", async () => {
+    const { site, a, b } = await two();
+    site.store.faults.isAway = true;
+    for (const { state } of [a, b]) state.isDetached = true;
+    await site.seconds(30);
+    a.state.isLeaving = true;
+    b.notifier.close();
+    assert.deepEqual([a.sends(), b.sends()], [false, false]);
+  });
+});
+
+describe("a listener", () => {
+  it("is called after each beat, until it unsubscribes", async () => {
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    const times: number[] = [];
+    const unsubscribe = notifier.onBeat(() => times.push(site.clock.now()));
+    await site.seconds(2);
+    unsubscribe();
+    await site.seconds(2);
+    assert.deepEqual(times, [0, 1_000, 2_000]);
+  });
+
+  it("is called at a fixed rate, and not more often than each tenth of a beat after a late answer", async () => {
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    const times: number[] = [];
+    notifier.onBeat(() => times.push(site.clock.now()));
+    site.store.faults.delayMs = 400;
+    await site.seconds(1.5);
+    site.store.faults.delayMs = 1_500;
+    await site.seconds(4);
+    assert.deepEqual(times, [400, 1_400, 3_500, 5_100]);
+  });
+
+  it("is not called by a member that is closed, also when an answer was on its way", async (t) => {
+    const faults = collectFaults(t, "notifier-test");
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    let calls = 0;
+    notifier.onBeat(() => {
+      calls += 1;
+    });
+    site.store.faults.delayMs = 100;
+    await site.seconds(0.05);
+    notifier.close();
+    await site.seconds(10);
+    assert.deepEqual([calls, site.clock.pendingTimers, faults], [0, 0, []]);
+  });
+});
+
+describe("a text that all members share", () => {
+  it("is the one that was saved last, at each member", async () => {
+    const site = new Site();
+    const [a, b] = [site.member("run-a"), site.member("run-b")];
+    assert.equal(await a.notifier.load("told"), undefined);
+    for (const text of ["one", "", "two\nlines"]) {
+      await a.notifier.save("told", text);
+      assert.equal(await b.notifier.load("told"), text);
+    }
+    assert.equal(await b.notifier.load("other"), undefined);
+  });
+
+  it("is not one of another name, secret or form", async () => {
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    await notifier.save("told", "text");
+    const sealed = site.store.texts.get("told") ?? assert.fail();
+    const forged = [
+      ["other", sealed],
+      ["told", sealed.replace("text", "Text")],
+      ["told", ` ${sealed}`],
+      ["told", "text"],
+      ["told", `${"A".repeat(43)} text`],
+    ] as const;
+    for (const [name, text] of forged) {
+      site.store.texts.set(name, text);
+      assert.equal(await notifier.load(name), undefined);
+    }
+    await site.member("run-b", { secret: "a guess" }).notifier.save("told", "text");
+    assert.equal(await notifier.load("told"), undefined);
+    await site.member("run-c", { secret: undefined }).notifier.save("told", "text");
+    assert.equal(await notifier.load("told"), undefined);
+    assert.equal(await site.member("run-d", { secret: "" }).notifier.load("told"), "text", "no secret is an empty one");
+  });
+
+  it("is not read when it is longer than 16 MiB", async () => {
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    const room = 16_777_216 - 44;
+    for (const [length, isRead] of [
+      [room, true],
+      [room + 1, false],
+    ] as const) {
+      await notifier.save("told", "x".repeat(length));
+      assert.equal((await notifier.load("told"))?.length, isRead ? length : undefined);
+    }
+  });
+
+  it("that cannot be read or saved is an error of the store", async () => {
+    const site = new Site();
+    const { notifier } = site.member("run-a");
+    site.store.faults.isAway = true;
+    await assert.rejects(notifier.load("told"), { code: "unreachable" });
+    await assert.rejects(notifier.save("told", ""), { code: "unreachable" });
+  });
+});
+
+it("a member may do once what no other one has claimed, and nothing while the store is away", async () => {
+  const site = new Site();
+  const [a, b] = [site.member("run-a"), site.member("run-b")];
+  assert.deepEqual([await a.notifier.claim("restart", 1_000), await b.notifier.claim("restart", 1_000)], [true, false]);
+  assert.equal(await b.notifier.claim("other", 1_000), true);
+  await site.seconds(1);
+  assert.equal(await b.notifier.claim("restart", 1_000), true);
+  site.store.faults.isAway = true;
+  assert.equal(await b.notifier.claim("restart", 1_000), false);
+  await settle();
+});

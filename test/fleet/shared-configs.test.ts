@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FleetCodec } from "../../src/fleet/codec.js";
+import { MemoryStore } from "../../src/fleet/memory-store.js";
+import { SharedConfigs } from "../../src/fleet/shared-configs.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+import { definition } from "./fleet-world.js";
+import { recordOf } from "./records.js";
+
+const HOUR_MS = 3_600_000;
+
+/** A member with the checks x and y, of the configuration `own`. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly store = new MemoryStore(this.clock);
+  readonly connection = this.store.connect();
+  readonly codec = new FleetCodec("prod", "secret");
+  reads = 0;
+  readonly configs = new SharedConfigs({
+    ...{ clock: this.clock, store: this.connection, codec: this.codec },
+    onRead: () => {
+      this.reads += 1;
+    },
+  });
+  readonly records = [recordOf(definition("x")), recordOf(definition("y", { digest: "d2" }))];
+
+  exchange(others: readonly string[] = [], own = "own"): Promise<void> {
+    return this.configs.exchange(own, others, this.records);
+  }
+
+  /** Another member has kept its definitions in the store. */
+  keeps(config: string, definitions: Readonly<Record<string, string>>): void {
+    this.store.keepText(`config:1:${config}`, this.codec.sealConfig(config, new Map(Object.entries(definitions))));
+  }
+
+  /** Calls of the store that look for texts. */
+  countCalls(): readonly string[] {
+    const calls: string[] = [];
+    const { text } = this.connection;
+    this.connection.text = (name) => {
+      calls.push(name);
+      return text.call(this.connection, name);
+    };
+    return calls;
+  }
+}
+
+describe("the definitions of another member", () => {
+  it("are read once, when a beat tells another digest", async () => {
+    const bench = new Bench();
+    bench.keeps("other", { x: "d9" });
+    const calls = bench.countCalls();
+    await bench.exchange(["other", "own", "", "other"]);
+    await bench.exchange(["other"]);
+    assert.deepEqual(calls, ["config:1:other"]);
+    assert.equal(bench.reads, 1);
+    assert.equal(bench.configs.digestOf("other", "x"), "d9");
+    assert.equal(bench.configs.digestOf("other", "y"), undefined);
+    assert.equal(bench.configs.digestOf("own", "x"), undefined);
+  });
+
+  const missing: readonly (readonly [string, (bench: Bench) => void])[] = [
+    ["are not in the store yet", () => {}],
+    ["are forged", (bench) => bench.store.keepText("config:1:other", "1 AAAAAAAAAAAAAAAAAAAAAA []")],
+    ["cannot be read, because the store is away", (bench) => Object.assign(bench.store.faults, { isAway: true })],
+  ];
+  for (const [title, set] of missing)
+    it(`are read again with the next beat, when they ${title}`, async () => {
+      const bench = new Bench();
+      set(bench);
+      await bench.exchange(["other"]);
+      assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [0, undefined]);
+      bench.store.faults.isAway = false;
+      bench.keeps("other", { x: "d1" });
+      await bench.exchange(["other"]);
+      assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [1, "d1"]);
+    });
+});
+
+describe("the own definitions", () => {
+  const kept = (bench: Bench) => {
+    const text = bench.store.texts.get("config:1:own");
+    return text === undefined ? undefined : Object.fromEntries(bench.codec.openConfig("own", text) ?? []);
+  };
+
+  it("are kept in the store with the first beat, for those that have others", async () => {
+    const bench = new Bench();
+    await bench.exchange();
+    assert.deepEqual(kept(bench), { x: "d1", y: "d2" });
+  });
+
+  it("are not kept while there are none", async () => {
+    const bench = new Bench();
+    await bench.exchange([], "");
+    assert.equal(bench.store.texts.size, 0);
+  });
+
+  it("are kept again every ten minutes, before the store forgets them", async () => {
+    const bench = new Bench();
+    const times: number[] = [];
+    bench.connection.keepText = async () => void times.push(bench.clock.now());
+    for (; bench.clock.now() < HOUR_MS; bench.clock.stall(1_000)) await bench.exchange();
+    assert.deepEqual(times, [0, 600_000, 1_200_000, 1_800_000, 2_400_000, 3_000_000]);
+  });
+
+  it("are kept again with the next beat, when they have changed, were lost, or could not be kept", async () => {
+    const bench = new Bench();
+    bench.store.faults.isAway = true;
+    await bench.exchange();
+    bench.store.faults.isAway = false;
+    await bench.exchange();
+    assert.notEqual(kept(bench), undefined);
+    bench.store.flush();
+    await bench.exchange();
+    assert.equal(kept(bench), undefined, "it does not know of the loss");
+    bench.configs.keepAgain();
+    await bench.exchange();
+    assert.notEqual(kept(bench), undefined);
+  });
+});
