@@ -14,6 +14,9 @@ import { table } from "./text-table.js";
 const ORDER: Flag = { name: "order", value: "drain NAME", repeats: true, help: "" };
 const CHECK: Flag = { name: "check", value: "CHECK", help: "" };
 
+/** Of a member that cannot reach the store. */
+export const DETACHED_TEXT = "detached: the store does not answer; this member decides by its own probes";
+
 const MEMBERS_HELP: CommandHelp = {
   about: `Shows the members of the fleet, as the daemon at this control socket sees them. drain NAME asks a
 member to hand its checks over to the others: it goes on serving, and probes only what each member
@@ -47,7 +50,7 @@ export const MEMBERS: CommandModule = {
       ...{ method: "DrainMember", request: { member, drained }, values },
       print: () => ({
         json: { member, drained },
-        text: `${printable(member)}: ${drained ? "asked to hand its checks over; healthbridge members shows the rest" : "asked to take its share again"}\n`,
+        text: `${printable(member)}: ${drained ? "asked to hand its checks over; healthbridge members shows how many it has left" : "asked to take its share again"}\n`,
       }),
     });
   },
@@ -60,7 +63,7 @@ function membersText({ fleet, detached, members, configDigests }: ControlAnswer<
   ]);
   const lines = table(["MEMBER", "STATE", "ZONE", "CHECKS", "LAST BEAT", "VERSION", "CONFIG"], rows);
   const notes = [
-    ...(detached ? ["detached: the store does not answer; this member decides by its own probes"] : []),
+    ...(detached ? [DETACHED_TEXT] : []),
     ...(configDigests > 1
       ? [`${configDigests} different configurations: a check counts only among members that have the same one`]
       : []),
@@ -106,7 +109,7 @@ const SCOPE_TEXTS = {
 function ownersText(check: string, { scope, detached, owners }: ControlAnswer<"ListOwners">): string {
   const rows = owners.map((each) => [printable(each.member), printable(each.zone), roleOf(each), ...voteOf(each)]);
   const lines = table(["MEMBER", "ZONE", "ROLE", "VOTE", "REASON"], rows);
-  const note = detached ? ["detached: the store does not answer; this member decides by its own probes"] : [];
+  const note = detached ? [DETACHED_TEXT] : [];
   return [`${printable(check)}: ${SCOPE_TEXTS[scope]}`, ...lines, ...note].map((line) => `${line}\n`).join("");
 }
 

@@ -14,6 +14,7 @@ import type {
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, readFlags } from "./flags.js";
 import type { CommandHelp } from "./help.js";
+import { DETACHED_TEXT } from "./members.js";
 import { table, time } from "./text-table.js";
 
 const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
@@ -91,13 +92,15 @@ function textOf({ daemon, services, checks, webhooks, recovery }: Status, now: n
 }
 
 function daemonLines(daemon: DaemonStatus): readonly string[] {
-  const { version, pid, uptimeMs, configFile, addresses, shuttingDown, drain, maintenance, restartNeeded } = daemon;
+  const { version, pid, uptimeMs, configFile, addresses, shuttingDown, drain, maintenance, restartNeeded, detached } =
+    daemon;
   const uptime = formatDuration(Math.floor(uptimeMs / 1_000) * 1_000);
   const file = configFile === "" ? "no file" : printable(configFile);
   const note = daemon.survivesRestart ? "" : " (no stateDir: a restart ends drains and maintenance)";
   return [
     `healthbridge ${version}, process ${pid}, up ${uptime}, ${file}, on ${addresses.join(", ")}`,
     ...(shuttingDown ? ["shutting down: all services report NOT_SERVING"] : []),
+    ...(detached ? [DETACHED_TEXT] : []),
     ...(drain === undefined
       ? []
       : [`all services drained since ${time(drain.sinceMs)}; healthbridge resume ends it${note}`]),
@@ -127,8 +130,14 @@ function checkRow(check: CheckDetails, now: number): readonly string[] {
   const last = lastResultAtMs === undefined ? "none" : `${seconds(now - lastResultAtMs)} ago`;
   const latency = latencyUs === undefined ? "" : `${(latencyUs / 1_000).toFixed(1)}ms`;
   const next = nextProbeAtMs === undefined ? "running" : `in ${seconds(nextProbeAtMs - now)}`;
+  const probe = check.resting ? probedByText(check) : next;
   const cause = [reason, detail].filter(Boolean).join(": ");
-  return [printable(name), held ? `${state} held` : state, time(sinceMs), last, latency, next, printable(cause)];
+  return [printable(name), held ? `${state} held` : state, time(sinceMs), last, latency, probe, printable(cause)];
+}
+
+/** Another member of the fleet probes it. */
+function probedByText({ probedBy }: CheckDetails): string {
+  return probedBy.length === 0 ? "not probed" : `probed by ${probedBy.map(printable).join(", ")}`;
 }
 
 function webhookRow({ name, pending, failures, detail }: WebhookState): readonly string[] {

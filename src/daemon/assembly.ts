@@ -94,9 +94,11 @@ export function assemble(options: HealthOptions): HealthParts {
     clock,
     reader: registry,
     server: () => servers.readings,
-    history: () => history?.services,
-    discovery: () => servers.discovery?.(),
-    fleet: () => servers.fleet?.(),
+    main: () => ({
+      history: history?.services,
+      discovery: servers.discovery?.(),
+      fleet: servers.fleet?.measurements,
+    }),
   };
   const metrics = trueOrFalse("metrics", options.metrics, false) ? new Metrics(measured) : undefined;
   const onHeartbeat = checks.report.bind(checks);
@@ -109,7 +111,8 @@ export function assemble(options: HealthOptions): HealthParts {
   const history = wanted === false ? undefined : createHistory(wanted, { registry, clock, random });
   const common = { token, listLimit, maxWatchers, metrics, history: history?.transitions, page, hosts };
   const services = history?.services;
-  const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat });
+  const fleet = () => servers.fleet;
+  const serving = createServing({ ...common, services, reader: registry, clock, random, onHeartbeat, fleet });
   const { service, bridge, pool, endStreams } = serving;
   const servers = new OpenServers({ ...serving, thread: { ...common, registry, checks } });
   const reported = { metrics, measured, history };

@@ -16,7 +16,7 @@ import {
   type ControlRequest,
 } from "../wire/control-messages.js";
 import { decodeMessage, encodeMessage } from "../wire/message-table.js";
-import { askMember, type ControlFleet, listMembers, listOwners } from "./control-fleet.js";
+import { askMember, listMembers, listOwners } from "./control-fleet.js";
 import { type InstanceListDeps, instanceParts } from "./control-instances.js";
 import { type StatusSource, statusParts } from "./control-status.js";
 import type { Scope } from "./maintenance.js";
@@ -28,8 +28,6 @@ export type ReloadResult =
 
 export interface ControlDeps extends StatusSource {
   readonly instances: InstanceListDeps;
-  /** `undefined`: there is no fleet. */
-  readonly fleet: ControlFleet | undefined;
   readonly instance: string;
   /** Reads the configuration again, and resolves when it is applied or rejected. */
   readonly reload: () => Promise<ReloadResult>;

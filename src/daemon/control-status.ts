@@ -14,6 +14,7 @@ import type {
   ServiceState,
   WebhookState,
 } from "../wire/control-messages.js";
+import type { ControlFleet } from "./control-fleet.js";
 import type { Hooks } from "./hooks.js";
 import type { Maintenance, Scope } from "./maintenance.js";
 import { type Operator, type OperatorDeps, unknownService } from "./operator.js";
@@ -30,6 +31,8 @@ export interface StatusSource {
   readonly hooks: Pick<Hooks, "webhooks" | "recovery">;
   readonly clock: Clock;
   readonly facts: () => DaemonFacts;
+  /** `undefined`: there is no fleet. */
+  readonly fleet: ControlFleet | undefined;
 }
 
 type StatusPart = Partial<ControlAnswer<"Status">>;
@@ -81,12 +84,13 @@ function* inParts(source: StatusSource, { services, checks, webhooks, recovery }
   for (let at = 0; at < recovery.length; at += MAX_ITEMS) yield { recovery: recovery.slice(at, at + MAX_ITEMS) };
 }
 
-function daemonOf({ operator, clock, facts }: StatusSource): DaemonStatus {
+function daemonOf({ operator, clock, facts, fleet }: StatusSource): DaemonStatus {
   const known = facts();
   return {
     ...known,
     uptimeMs: clock.wallTime() - known.startedAtMs,
     survivesRestart: operator.survivesRestart,
+    detached: fleet?.readings.isDetached === true,
     ...saidOf(operator, "all"),
   };
 }
@@ -117,13 +121,22 @@ function saidOf(operator: Operator, scope: Scope): Pick<ServiceState, "drain" | 
   return { drain: sinceMs === undefined ? undefined : { sinceMs }, maintenance };
 }
 
-function checkOf({ parts, clock }: StatusSource, check: CheckReport): CheckDetails {
+function checkOf({ parts, clock, fleet }: StatusSource, check: CheckReport): CheckDetails {
   const { name, state, reason = "", since, critical, held, lastResultAt, latencyMs, services } = check;
   const nextProbeAt = parts.checks.running(name)?.runner.nextProbeAt ?? Number.POSITIVE_INFINITY;
   return {
     ...{ name, state, reason, sinceMs: since, critical, held, lastResultAtMs: lastResultAt, services },
     detail: parts.checks.publisher.detailOf(name)?.slice(0, 300) ?? "",
     latencyUs: latencyMs === undefined ? undefined : Math.round(latencyMs * 1_000),
+    ...probingOf(fleet, name),
     nextProbeAtMs: Number.isFinite(nextProbeAt) ? clock.wallTime() + (nextProbeAt - clock.now()) : undefined,
   };
+}
+
+/** Whether other members of the fleet probe a check in place of this one. */
+function probingOf(fleet: ControlFleet | undefined, check: string): Pick<CheckDetails, "resting" | "probedBy"> {
+  const reading = fleet?.readings.owners(check);
+  if (reading === undefined || reading.isProbedHere) return { resting: false, probedBy: [] };
+  const probedBy = reading.owners.filter(({ isOwner }) => isOwner).map(({ member }) => member);
+  return { resting: true, probedBy };
 }

@@ -141,17 +141,19 @@ export class Discovery {
   }
 
   get #readings(): DiscoveryReadings {
-    const { catalog } = this;
     return {
       subscribers: { consul: this.#routes?.blockedQueries ?? 0, xds: this.#xds?.streams ?? 0 },
       pushes: this.#xds?.pushes ?? 0,
       nacks: this.#xds?.nacks ?? 0,
       unaddressed: this.#xds?.unaddressed ?? 0,
       agentAnswers: this.#agent?.answers ?? 0,
-      *instances() {
-        for (const service of catalog.services()) yield [service.name, countStates(service)];
-      },
+      instances: this.#instances(),
     };
+  }
+
+  /** While they are read. */
+  *#instances(): IterableIterator<readonly [string, Readonly<Record<string, number>>]> {
+    for (const service of this.catalog.services()) yield [service.name, countStates(service)];
   }
 }
 

@@ -11,17 +11,18 @@ interface FleetLine {
   readonly fields?: object;
 }
 
-/** Logs what changes in a fleet. A store that is away is one line when it fails, and one when it is back. */
+/** Logs what changes in a fleet. A store that is away is one line for each kind of failure, and one when it is back. */
 export function logFleet(
   log: Log,
   { name, leaseMs }: Pick<FleetConfig, "name" | "leaseMs">,
 ): (event: FleetEvent) => void {
-  let failing: string | undefined;
+  /** The codes of failures that are logged, until the store answers. */
+  const failing = new Set<string>();
   return (event) => {
-    if (event.kind === "store-answers" && failing === undefined) return;
-    if (event.kind === "store-failed" && failing === event.error.code) return;
-    if (event.kind === "store-answers") failing = undefined;
-    if (event.kind === "store-failed") failing = event.error.code;
+    if (event.kind === "store-answers" && failing.size === 0) return;
+    if (event.kind === "store-failed" && failing.has(event.error.code)) return;
+    if (event.kind === "store-answers") failing.clear();
+    if (event.kind === "store-failed") failing.add(event.error.code);
     const line = lineOf(event, leaseMs);
     if (line !== undefined) log.write(line.level, line.event, line.message, { fleet: name, ...line.fields });
   };
@@ -54,7 +55,7 @@ function lineOf(event: FleetEvent, leaseMs: number): FleetLine | undefined {
     }
     case "record-refused": {
       const { records } = event;
-      const message = `ignored ${records} ${records === 1 ? "record" : "records"} with a wrong signature or form`;
+      const message = `ignored ${records} ${records === 1 ? "record" : "records"} with a wrong signature or form; a member may have another secret in fleet.secretFile`;
       return { level: "warn", event: "fleet-record-refused", message, fields: { records } };
     }
     case "store-failed": {

@@ -21,16 +21,19 @@ import { Fleet } from "../fleet/fleet.js";
 import type { FleetEvent } from "../fleet/fleet-deps.js";
 import { Notifier } from "../fleet/notifier.js";
 import { openStore } from "../fleet/open-store.js";
-import type { FleetReadings } from "../fleet/readings.js";
+import type { FleetReadings, OwnerReading } from "../fleet/readings.js";
 import type { FleetStore } from "../fleet/store.js";
 import type { Definition } from "../fleet/vote.js";
+import type { FleetState } from "../registry/ports.js";
 import { Durations } from "../telemetry/counts.js";
 import type { FleetMeasurements } from "../telemetry/fleet-metrics.js";
 import type { Log } from "../telemetry/log.js";
+import type { CheckVoter, PageFleet } from "../transports/http/page/fleet-view.js";
 import type { HealthParts } from "./assembly.js";
 import type { ControlFleet } from "./control-fleet.js";
 import type { DaemonDeps } from "./daemon.js";
 import { logFleet } from "./fleet-lines.js";
+import { cut, FleetWatch, memberState, shownMembers } from "./fleet-state.js";
 import type { HooksFleet } from "./hooks.js";
 
 export interface FleetMemberDeps {
@@ -59,6 +62,7 @@ export class FleetMember implements ControlFleet {
   readonly #propagation = new Durations();
   readonly #registry: HealthParts["registry"];
   readonly #notifier: Notifier;
+  readonly #watch: FleetWatch;
   readonly #digests = new WeakMap<CheckDeclaration, string>();
   #sharing: FleetConfig["sharing"];
 
@@ -87,6 +91,7 @@ export class FleetMember implements ControlFleet {
     const onEvent = (event: FleetEvent) => {
       if (event.kind === "propagation") this.#propagation.observe(event.ms);
       logEvent(event);
+      if (event.kind === "detached" || event.kind === "attached") this.#watch.look();
     };
     this.#fleet = new Fleet({ clock, random, store, settings, checks: this.#voting, onEvent });
     this.#registry = parts.registry;
@@ -95,7 +100,12 @@ export class FleetMember implements ControlFleet {
       isDetached: () => this.readings.isDetached,
       isLeaving: () => this.#isLeaving,
     });
-    parts.servers.fleet = () => this.#measurements;
+    const onState = (state: FleetState) => {
+      parts.registry.setFleet(state);
+      parts.bridge.events?.refresh();
+    };
+    this.#watch = new FleetWatch({ clock, beatMs, readings: this.readings, onState });
+    parts.servers.fleet = this;
   }
 
   get readings(): FleetReadings {
@@ -108,6 +118,7 @@ export class FleetMember implements ControlFleet {
 
   start(): void {
     this.#fleet.start();
+    this.#watch.start();
   }
 
   /** What a reload says of checks, before it is applied. Everything else of `fleet` needs a restart. */
@@ -127,6 +138,7 @@ export class FleetMember implements ControlFleet {
 
   close(): Promise<void> {
     this.#notifier.close();
+    this.#watch.close();
     return this.#fleet.close();
   }
 
@@ -150,17 +162,31 @@ export class FleetMember implements ControlFleet {
 
   /** Drains or ends: by this daemon, or as a member. */
   get #isLeaving(): boolean {
-    return (
-      this.#registry.draining || this.readings.members().some(({ isSelf, state }) => isSelf && state === "leaving")
-    );
+    return this.#registry.draining || this.readings.isLeaving;
   }
 
-  get #measurements(): FleetMeasurements {
+  members(): ReturnType<PageFleet["members"]> {
+    const { readings } = this;
+    const config = readings.members().find(({ isSelf }) => isSelf)?.config;
+    return shownMembers(readings).map((each) => ({ ...memberState(each, config), beatAgeMs: each.beatAgeMs }));
+  }
+
+  /** While this member is detached, it decides alone. */
+  voters(check: string): readonly CheckVoter[] | undefined {
+    const { isDetached } = this.readings;
+    const isCounted = ({ run }: OwnerReading) => !isDetached || run === this.#fleet.run;
+    const reading = this.readings.owners(check);
+    return reading?.owners
+      .filter(isCounted)
+      .map(({ member, isOwner, vote }) => ({ member: cut(member), isOwner: isOwner || isDetached, vote }));
+  }
+
+  get measurements(): FleetMeasurements {
     const { readings } = this;
     const { isDetached, isStoreUp, roles, takeovers, resyncs, refusedRecords, storeErrors, configDigests } = readings;
     return {
       ...{ isDetached, isStoreUp, roles, takeovers, resyncs, refusedRecords, storeErrors, configDigests },
-      members: () => readings.members(),
+      members: readings.members(),
       propagation: this.#propagation,
     };
   }

@@ -14,6 +14,7 @@ import { runShutdown, type ShutdownSteps, type ShutdownTimes } from "../lifecycl
 import type { DiscoveryReadings } from "../telemetry/discovery-metrics.js";
 import type { FleetMeasurements } from "../telemetry/fleet-metrics.js";
 import type { ServerReadings } from "../telemetry/metrics.js";
+import type { PageFleet } from "../transports/http/page/fleet-view.js";
 import { requirePaths } from "../transports/http/routes.js";
 import {
   type HealthServer,
@@ -48,8 +49,8 @@ export class OpenServers {
   #stopping: Promise<void> | undefined;
   /** What discovery shows in metrics; `undefined` without discovery. */
   discovery: (() => DiscoveryReadings) | undefined;
-  /** What a fleet shows in metrics; `undefined` without one. */
-  fleet: (() => FleetMeasurements) | undefined;
+  /** What a fleet shows in metrics and on the page; `undefined` without one. */
+  fleet: ({ readonly measurements: FleetMeasurements } & PageFleet) | undefined;
   /** Settles when the drain delay of the shutdown is over; `undefined` without a shutdown. */
   drained: Promise<void> | undefined;
 

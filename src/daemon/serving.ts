@@ -17,7 +17,7 @@ import { PageRenderer } from "../transports/http/page-renderer.js";
 import type { Answering } from "./transports.js";
 
 export interface ServingOptions
-  extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts" | "askPast"> {
+  extends Pick<BridgeOptions, "onHeartbeat" | "metrics" | "listLimit" | "page" | "hosts" | "askPast" | "fleet"> {
   readonly reader: StatusReader;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +44,7 @@ export interface Serving extends Answering {
 /** @throws HealthError INVALID_OPTION */
 export function createServing(options: ServingOptions): Serving {
   const { reader, clock, random, token, listLimit, maxWatchers, onHeartbeat, metrics, history, services } = options;
-  const { page, hosts, askPast } = options;
+  const { page, hosts, askPast, fleet } = options;
   const pool = new SharedBytesPool();
   const pages = new PageRenderer({ reader, clock, pool });
   const service = new HealthService(reader, { listLimit, maxWatchers, token });
@@ -58,7 +58,7 @@ export function createServing(options: ServingOptions): Serving {
     pool,
     service,
     bridge: {
-      ...{ reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, page, hosts, askPast },
+      ...{ reader, clock, pages, listLimit, token, onHeartbeat, metrics, events, page, hosts, askPast, fleet },
       history: past,
       transitions: history,
     },

@@ -9,11 +9,11 @@
  */
 import { setChildren } from "./moves.js";
 
-/** Takes over the header: overall state, counts, notices, and the time of all that. */
+/** Takes over the header: overall state, counts, notices, and the time of all that; and the members of a fleet. */
 export function adoptHeader(next: Document): void {
   const [header, nextHeader] = [document.querySelector("header"), next.querySelector("header")];
   if (header === null || nextHeader === null) return;
-  for (const id of ["overall", "counts", "notices", "rendered"]) {
+  for (const id of ["overall", "counts", "notices", "rendered", "fleet"]) {
     const [present, adopted] = [document.getElementById(id), next.getElementById(id)];
     if (present !== null && adopted !== null) present.replaceWith(adopted);
     else if (adopted !== null) header.append(adopted);

@@ -46,7 +46,7 @@ function showCounts(counts: Readonly<Record<StatusSeverity, number>>): void {
   for (const severity of SEVERITIES) {
     const item = document.querySelector<HTMLElement>(`[data-count="${severity}"]`);
     const number = item?.querySelector("strong");
-    if (item === null || number === null || number === undefined) continue;
+    if (!item || !number) continue;
     setText(number, String(counts[severity]));
     item.hidden = counts[severity] === 0;
   }

@@ -72,6 +72,8 @@ export class LivePage {
       random: Math.random,
       onEvent: (event) => {
         this.#statuses.take(event);
+        if (event.type === "fleet" && document.getElementById("fleet")?.dataset.shown !== event.data)
+          this.#refresh.ask();
         this.#showSoon();
       },
       onState: ({ kind }) => {

@@ -43,7 +43,7 @@ export class PageRows {
   /** Reads what the page shows now. */
   read(): void {
     this.#rows = new Map();
-    for (const element of this.#root.querySelectorAll<HTMLElement>(".service")) {
+    for (const element of this.elements) {
       const row = readRow(element);
       this.#rows.set(row.name, row);
     }

@@ -13,7 +13,7 @@
 export type StatusChange =
   | { readonly subject: "service"; readonly name: string }
   | { readonly subject: "check"; readonly name: string; readonly isMeasurement?: boolean }
-  | { readonly subject: "drain" };
+  | { readonly subject: "drain" | "fleet" };
 
 /** Follows the changes of a registry. */
 export interface ChangeObserver {

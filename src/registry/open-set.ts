@@ -38,6 +38,10 @@ export class OpenSet implements StatusReader {
     return this.#reader.unready;
   }
 
+  get fleet(): undefined {
+    return undefined;
+  }
+
   get watcherCount(): number {
     return this.#reader.watcherCount;
   }

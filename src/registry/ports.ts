@@ -70,6 +70,29 @@ export interface CheckReport {
   readonly reported?: readonly ReportedService[] | undefined;
 }
 
+/** A process of a fleet, as this one sees it. Its name and its zone come from the store. */
+export interface FleetMemberState {
+  readonly member: string;
+  readonly zone: string;
+  /** `alive`, or why it is not. */
+  readonly state: string;
+  /** Checks that are assigned to it. */
+  readonly checks: number;
+  /** Whether its definitions of checks are those of this member. `undefined`: they are not known, or it is dead. */
+  readonly sameConfig?: boolean | undefined;
+}
+
+/** What a member of a fleet shows of the fleet. */
+export interface FleetState {
+  readonly name: string;
+  /** The store does not answer: the statuses follow from the probes of this member alone. */
+  readonly detached: boolean;
+  /** In the order of their names. Of more than 20, this member and those that are not alive. */
+  readonly members: readonly FleetMemberState[];
+  /** Members that are not listed. */
+  readonly more: number;
+}
+
 /** The reading side. Every answer is an O(1) lookup or an iteration: a reader never starts a probe. */
 export interface StatusReader {
   /** Identifies this registry in the messages on the channels. */
@@ -79,6 +102,8 @@ export interface StatusReader {
   readonly drained: ReadonlySet<string>;
   /** Set while the application is not ready: `""` and `startup` are NOT_SERVING, whatever the checks report. */
   readonly unready: UnreadyReason | undefined;
+  /** `undefined` without a fleet, and while it is not known. */
+  readonly fleet: FleetState | undefined;
   /** Open watches. */
   readonly watcherCount: number;
   /** Grows with every change that a reader can see. While it is the same, every answer would be the same. */

@@ -5,14 +5,12 @@
  *                        ^
  *     drain: all services NOT_SERVING, writes go to [ held ];  resume: publishes held
  *
- * It has no sockets and no timers, and reads the clock only to stamp transitions. A drain hides the statuses but keeps
- * them: `resume` publishes what was written meanwhile, so a service that failed during a drain does not come back as
- * SERVING (grpc-go's Resume sets every service to SERVING).
+ * A drain hides the statuses but keeps them: `resume` publishes what was written meanwhile, so a service that failed during
+ * a drain does not come back as SERVING (grpc-go's Resume sets every service to SERVING).
  *
  * The overall status `""` is SERVING from the start, because a process that answers is up; checks or the application
- * override it. An application that is not ready yet holds it and `startup` at NOT_SERVING. The views are names beside the
- * services. `readiness` is the overall status. `liveness` and `startup` describe this process alone, so a drain does not
- * change them.
+ * override it. An application that is not ready yet holds it and `startup` at NOT_SERVING. `readiness` is the overall
+ * status. `liveness` and `startup` describe this process alone, so a drain does not change them.
  */
 import { publish, type Transition } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -49,6 +47,7 @@ export class Registry implements StatusReader, StatusWriter {
   #held: Map<string, StatusWrite> | undefined;
   drained: ReadonlySet<string> = new Set();
   readonly stalledMs = undefined;
+  fleet: StatusReader["fleet"];
   /** Whether `""` stands for the process where nothing is written for it. */
   readonly #hasProcess: boolean;
   unready: UnreadyReason | undefined;
@@ -176,15 +175,8 @@ export class Registry implements StatusReader, StatusWriter {
     const before = known?.state ?? "pending";
     if (before === check.state) return;
     const degraded = check.state === "warning";
-    this.#emit({
-      subject: "check",
-      name: check.name,
-      from: before,
-      to: check.state,
-      degraded,
-      reason: check.reason,
-      detail,
-    });
+    const { name, state: to, reason } = check;
+    this.#emit({ subject: "check", name, from: before, to, degraded, reason, detail });
   }
 
   forget(checkName: string): void {
@@ -194,6 +186,13 @@ export class Registry implements StatusReader, StatusWriter {
   setDrained(services: ReadonlySet<string>): void {
     this.drained = new Set(services);
     this.changes.add({ subject: "drain" });
+  }
+
+  /** What the fleet is from now on. */
+  setFleet(fleet: StatusReader["fleet"]): void {
+    this.fleet = fleet;
+    this.changes.add({ subject: "fleet" });
+    this.changes.announce();
   }
 
   /** What a mirror needs of a service or view: its status, and whether it is declared. */

@@ -51,15 +51,22 @@ export class Counts {
   }
 }
 
-/** A histogram of durations. */
-export class Durations {
+/** What a histogram of durations has counted. */
+export interface DurationCounts {
   /** For each bound, how many were up to it and above the one before. Those above the last are in `count` alone. */
+  readonly inBucket: readonly number[];
+  readonly count: number;
+  readonly sumSeconds: number;
+}
+
+/** A histogram of durations. */
+export class Durations implements DurationCounts {
   readonly inBucket: number[] = BUCKETS_SECONDS.map(() => 0);
   count = 0;
   sumSeconds = 0;
 
   /** @param before measurements of another object, as plain data */
-  constructor(before?: Pick<Durations, "inBucket" | "count" | "sumSeconds">) {
+  constructor(before?: DurationCounts) {
     if (before === undefined) return;
     for (const [index, count] of before.inBucket.entries()) this.inBucket[index] = count;
     this.count = before.count;

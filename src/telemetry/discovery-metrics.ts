@@ -55,7 +55,7 @@ export interface DiscoveryReadings {
   /** Answers to agent-checks. */
   readonly agentAnswers: number;
   /** Instances of each service by their states. */
-  readonly instances: () => Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>;
+  readonly instances: Iterable<readonly [service: string, states: Readonly<Record<string, number>>]>;
 }
 
 /** The metrics, without series where there is no discovery. */
@@ -63,7 +63,7 @@ export function discoveryMetrics(readings: DiscoveryReadings | undefined): reado
   const subscribers: readonly (readonly [string, number])[] = Object.entries(readings?.subscribers ?? {});
   const single = (value: number | undefined) => (value === undefined ? [] : [{ labels: [], value }]);
   return [
-    [DISCOVERY_METRICS.discoveryInstances, stateSeries(readings?.instances() ?? [])],
+    [DISCOVERY_METRICS.discoveryInstances, stateSeries(readings?.instances ?? [])],
     [DISCOVERY_METRICS.discoverySubscribers, subscribers.map(([form, value]) => ({ labels: [form], value }))],
     [DISCOVERY_METRICS.discoveryPushes, single(readings?.pushes)],
     [DISCOVERY_METRICS.discoveryNacks, single(readings?.nacks)],

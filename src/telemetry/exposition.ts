@@ -13,7 +13,7 @@
  * prometheus.io/docs/specs/om/open_metrics_spec.
  */
 import { printable } from "../core/printable.js";
-import { BUCKETS_SECONDS, type Durations } from "./counts.js";
+import { BUCKETS_SECONDS, type DurationCounts } from "./counts.js";
 import type { MetricRow } from "./metric-table.js";
 
 /** A format of the page. */
@@ -22,7 +22,7 @@ export type ExpositionFormat = "text" | "openmetrics";
 /** One series of a metric: the values of its labels in the order of the table, and what it holds. */
 export interface Series {
   readonly labels: readonly string[];
-  readonly value: number | Durations;
+  readonly value: number | DurationCounts;
 }
 
 /** Writes a metric: a piece for its head, and one for each series. */
@@ -52,7 +52,7 @@ function openMetricsHead({ name, help, type }: MetricRow): string {
   return `# HELP ${family} ${helpText}\n# TYPE ${family} ${isInfo ? "info" : type}\n${unitLine}`;
 }
 
-function histogramLines(name: string, labels: string, durations: Durations, bounds: readonly string[]): string {
+function histogramLines(name: string, labels: string, durations: DurationCounts, bounds: readonly string[]): string {
   const prefix = labels === "" ? `${name}_bucket{` : `${name}_bucket{${labels},`;
   let text = "";
   let count = 0;

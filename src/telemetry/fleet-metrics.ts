@@ -1,5 +1,5 @@
 /** The names of the metrics of a fleet, and their series: they are computed while the page is written. */
-import type { Durations } from "./counts.js";
+import type { DurationCounts } from "./counts.js";
 import type { MetricRow } from "./metric-table.js";
 import type { Metric } from "./metrics.js";
 
@@ -71,14 +71,14 @@ export const FLEET_METRICS = {
 export interface FleetMeasurements {
   readonly isDetached: boolean;
   readonly isStoreUp: boolean;
-  members(): Iterable<{ readonly state: string }>;
+  readonly members: Iterable<{ readonly state: string }>;
   readonly roles: Readonly<Record<string, number>>;
   readonly takeovers: number;
   readonly resyncs: Readonly<Record<string, number>>;
   readonly refusedRecords: number;
   readonly storeErrors: Readonly<Record<string, number>>;
   readonly configDigests: number;
-  readonly propagation: Durations;
+  readonly propagation: DurationCounts;
 }
 
 /** Each state has a series, also without a member in it: an alert can then compare. */
@@ -105,6 +105,6 @@ export function fleetMetrics(fleet: FleetMeasurements | undefined): readonly Met
 }
 
 function countStates(fleet: FleetMeasurements): Readonly<Record<string, number>> {
-  const states = [...fleet.members()].map(({ state }) => state);
+  const states = [...fleet.members].map(({ state }) => state);
   return Object.fromEntries(STATES.map((state) => [state, states.filter((each) => each === state).length]));
 }

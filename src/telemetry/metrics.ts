@@ -48,12 +48,15 @@ export interface MetricsSource {
   readonly clock: Clock;
   readonly reader: StatusReadings;
   readonly server: () => ServerReadings;
-  /** The history of all services. Default: there is none in this thread. */
-  readonly history?: () => HistoryReadings | undefined;
-  /** Discovery. Default: there is none in this thread. */
-  readonly discovery?: () => DiscoveryReadings | undefined;
-  /** The fleet. Default: there is none in this thread. */
-  readonly fleet?: () => FleetMeasurements | undefined;
+  /** What is measured in the main thread alone. Default: there is none of it. */
+  readonly main?: () => MainReadings | undefined;
+}
+
+/** What a thread that only answers clients cannot know. */
+export interface MainReadings {
+  readonly history: HistoryReadings | undefined;
+  readonly discovery: DiscoveryReadings | undefined;
+  readonly fleet: FleetMeasurements | undefined;
 }
 
 /** How full the history is. */
@@ -105,6 +108,20 @@ export class Metrics {
     return this.#tally.state;
   }
 
+  /** What another thread shows beside its own counts, as plain data. */
+  get mainReadings(): MainReadings {
+    const { history, discovery, fleet } = this.#source.main?.() ?? {};
+    return {
+      history: history && { bytes: history.bytes, refused: history.refused },
+      discovery: discovery && { ...discovery, instances: [...discovery.instances] },
+      fleet: fleet && {
+        ...fleet,
+        members: [...fleet.members].map(({ state }) => ({ state })),
+        propagation: { ...fleet.propagation },
+      },
+    };
+  }
+
   /** The page, in the order of the table. O(services + checks + members). */
   *lines(format: ExpositionFormat = "text"): IterableIterator<string> {
     for (const [row, series] of [...this.readings(), ...this.#process()]) yield* writeMetric(row, series, format);
@@ -115,12 +132,13 @@ export class Metrics {
   readings(): readonly Metric[] {
     const { reader } = this.#source;
     const [services, checks] = [[...reader.services()], [...reader.checks()]];
+    const main = this.#source.main?.();
     return [
       ...this.#server(services, checks),
       ...this.#checks(checks),
-      ...discoveryMetrics(this.#source.discovery?.()),
-      ...fleetMetrics(this.#source.fleet?.()),
-      ...this.#own(),
+      ...discoveryMetrics(main?.discovery),
+      ...fleetMetrics(main?.fleet),
+      ...this.#own(main?.history),
     ];
   }
 
@@ -180,12 +198,11 @@ export class Metrics {
     ];
   }
 
-  #own(): readonly Metric[] {
+  #own(history: HistoryReadings | undefined): readonly Metric[] {
     const { certificateEndsAt: endsAt } = this.#source.server();
     const { startLag, stalls, isolated, lastReloadSuccessful, configuredAt, reloads, logLinesDropped, clientsRefused } =
       this.#tally;
     const { runs, refused, running, givenUp } = this.#tally.recovery;
-    const history = this.#source.history?.();
     const webhooks = [...this.#tally.webhooks];
     const delivered = webhooks.filter(([, { deliveredAt }]) => deliveredAt !== undefined);
     return [

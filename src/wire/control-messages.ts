@@ -22,6 +22,7 @@ export const DAEMON_STATUS = {
   maintenance: message(9, MAINTENANCE_STATUS),
   restartNeeded: repeated(text(10)),
   survivesRestart: flag(11),
+  detached: flag(12),
 } as const;
 
 export const SERVICE_STATUS = {
@@ -46,6 +47,8 @@ export const CHECK_STATUS = {
   latencyUs: optional(count(9)),
   nextProbeAtMs: optional(count(10)),
   services: repeated(text(11)),
+  resting: flag(12),
+  probedBy: repeated(text(13)),
 } as const;
 
 export const WEBHOOK_STATUS = { name: text(1), pending: count(2), failures: count(3), detail: text(4) } as const;

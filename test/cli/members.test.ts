@@ -92,10 +92,30 @@ describe("healthbridge members, with a fleet", () => {
     assert.deepEqual([owners[0].owner, owners[0].vote], [true, "passing"]);
   });
 
+  test("status says who probes a check that rests here, in words and as JSON", async () => {
+    const owner = JSON.parse((await ask("owners", "shop", "--json")).stdout).owners[0].member;
+    const resting = owner === "eu-1" ? "eu-2" : "eu-1";
+    const status = (...args: readonly string[]) => run("status", ...args, "--control", socketOf(resting));
+    const { stdout } = await status();
+    assert.match(stdout, new RegExp(`^shop .* probed by ${owner}$`, "m"));
+    assert.doesNotMatch(stdout, /^(?:orders|own) .*probed by/m);
+    const { checks, daemon } = JSON.parse((await status("--json")).stdout);
+    const probing = checks.map(({ name, resting, probedBy }: Record<string, unknown>) => [name, resting, probedBy]);
+    assert.deepEqual(probing.sort(), [
+      ["orders", false, []],
+      ["own", false, []],
+      ["shop", true, [owner]],
+    ]);
+    assert.equal(daemon.detached, false);
+  });
+
   test("drain hands the checks of any member over, and resume gives them back", async () => {
     const drained = await ask("members", "drain", "eu-2");
     assert.deepEqual([drained.code, drained.stderr], [0, ""]);
-    assert.match(drained.stdout, /^eu-2: asked to hand its checks over; healthbridge members shows the rest\n$/);
+    assert.match(
+      drained.stdout,
+      /^eu-2: asked to hand its checks over; healthbridge members shows how many it has left\n$/,
+    );
     await eventually(async () => (await checksOf("eu-2")) === 0 && (await checksOf("eu-1")) === 2, "handed over");
     assert.match((await ask("members")).stdout, /^eu-2 +leaving/m);
     for (const member of members) assert.equal(await member.status("orders"), "SERVING", "it goes on serving");

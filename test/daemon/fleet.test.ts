@@ -158,7 +158,11 @@ describe("the end of a member", () => {
     assert.ok(tookMs >= 2_990 && tookMs < 6_000, `the hand-over is a part of the drain delay: ${tookMs} ms`);
     await assert.rejects(first.get("/livez"));
     assert.equal(await second.status("a"), "SERVING");
-    assert.equal(store.beats.size, 1, "its records are gone");
+    assert.equal(store.cells.size, 1, "its votes are gone");
+    const alive = 'healthbridge_fleet_members{state="alive"}';
+    await eventually(async () => (await second.metric(alive)) === 1, "the last beat has said it");
+    for (const state of ["dead", "leaving"])
+      assert.equal(await second.metric(`healthbridge_fleet_members{state="${state}"}`), 0, state);
   });
 
   test("does not wait for others while the store is away", async (t) => {

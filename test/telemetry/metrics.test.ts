@@ -36,18 +36,20 @@ function measuring(t: TestContext) {
       heapUsedBytes: process.memoryUsage().heapUsed,
       silenceMs: 1_500,
     }),
-    history: () => ({ bytes: 4_096, refused: 2 }),
-    discovery: () => ({
-      ...{ subscribers: { consul: 3, xds: 2 }, pushes: 7, nacks: 1, unaddressed: 4, agentAnswers: 5 },
-      instances: () => [["orders", { healthy: 2, degraded: 0, unhealthy: 1, unknown: 0, drained: 0 }]],
-    }),
-    fleet: () => ({
-      ...{ isDetached: false, isStoreUp: true, takeovers: 4, refusedRecords: 2, configDigests: 1 },
-      members: () => [{ state: "alive" }, { state: "alive" }, { state: "dead" }],
-      roles: { owner: 3, local: 1, follower: 2 },
-      resyncs: { "new-run": 2, gap: 0, digest: 0, "log-lost": 1 },
-      storeErrors: { unreachable: 1, timeout: 0, refused: 0, protocol: 0 },
-      propagation,
+    main: () => ({
+      history: { bytes: 4_096, refused: 2 },
+      discovery: {
+        ...{ subscribers: { consul: 3, xds: 2 }, pushes: 7, nacks: 1, unaddressed: 4, agentAnswers: 5 },
+        instances: [["orders", { healthy: 2, degraded: 0, unhealthy: 1, unknown: 0, drained: 0 }]],
+      },
+      fleet: {
+        ...{ isDetached: false, isStoreUp: true, takeovers: 4, refusedRecords: 2, configDigests: 1 },
+        members: [{ state: "alive" }, { state: "alive" }, { state: "dead" }],
+        roles: { owner: 3, local: 1, follower: 2 },
+        resyncs: { "new-run": 2, gap: 0, digest: 0, "log-lost": 1 },
+        storeErrors: { unreachable: 1, timeout: 0, refused: 0, protocol: 0 },
+        propagation,
+      },
     }),
   });
   t.after(() => metrics.close());
@@ -134,6 +136,28 @@ describe("the page", () => {
     assert.equal(value("healthbridge_fleet_resyncs_total", { cause: "new-run" }), 2);
     assert.equal(value("healthbridge_fleet_propagation_seconds_bucket", { le: "0.1" }), 1);
     assert.equal(value("healthbridge_fleet_propagation_seconds_bucket", { le: "0.05" }), 0);
+  });
+
+  test("is the same in a thread that gets what the main thread alone measures", (t) => {
+    const { registry, metrics, text } = measuring(t);
+    const copy = structuredClone(metrics.mainReadings);
+    const clock = new VirtualClock();
+    const server = () => ({
+      connectionCount: 0,
+      watcherCount: 0,
+      certificateEndsAt: 0,
+      heapUsedBytes: 0,
+      silenceMs: 0,
+    });
+    const thread = new Metrics({ clock, reader: registry, server, main: () => copy });
+    t.after(() => thread.close());
+    const ofMain = (page: string) =>
+      page.split("\n").filter((line) => /^healthbridge_(?:fleet|discovery|history)_/.test(line));
+    assert.ok(ofMain(text()).length > 40);
+    assert.deepEqual(ofMain([...thread.lines()].join("")), ofMain(text()));
+    const alone = new Metrics({ clock, reader: registry, server });
+    t.after(() => alone.close());
+    assert.deepEqual(ofMain([...alone.lines()].join("")), [], "without the main thread, nothing old");
   });
 
   test("is documented in docs/metrics.md as in the code", () => {

@@ -17,8 +17,9 @@ import { HealthError, messageOf } from "../../core/health-error.js";
 import { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import { logStall } from "../../telemetry/log.js";
 import { formatLine } from "../../telemetry/log-text.js";
-import { Metrics, type ServerReadings } from "../../telemetry/metrics.js";
+import { type MainReadings, Metrics, type ServerReadings } from "../../telemetry/metrics.js";
 import type { HeartbeatAnswer, HeartbeatListener } from "../../transports/http/heartbeats.js";
+import type { MetricsPage } from "../../transports/http/metrics-page.js";
 import type { HttpAnswer, HttpRequest } from "../../wire/http-message.js";
 import { OpenServer, type ThreadLog } from "../server.js";
 import { createServing } from "../serving.js";
@@ -46,6 +47,9 @@ const HEARTBEATS = { timeoutMs: ANSWER_TIMEOUT_MS, maxWaiting: 1_000 } as const;
 /** More requests about the past are answered without it. */
 const REQUESTS = { timeoutMs: ANSWER_TIMEOUT_MS, maxWaiting: 100 } as const;
 
+/** A scrape waits for the main thread for a moment. Without its answer, it shows what this thread counts. */
+const READINGS = { timeoutMs: 1_000, maxWaiting: 100 } as const;
+
 class ListenerThread {
   readonly #start: ThreadStart;
   readonly #post: (message: FromThread) => void;
@@ -57,6 +61,9 @@ class ListenerThread {
   readonly #history: TransitionHistory | undefined;
   readonly #heartbeats = new Questions<HeartbeatAnswer>(systemClock, HEARTBEATS);
   readonly #requests = new Questions<RelayedAnswer>(systemClock, REQUESTS);
+  readonly #asked = new Questions<MainReadings>(systemClock, READINGS);
+  /** What the main thread has answered to the last scrape. */
+  #main: MainReadings | undefined;
   readonly #stop = new AbortController();
   /** Events are with the main thread, which has not taken them yet. */
   #isEventsOut = false;
@@ -76,7 +83,8 @@ class ListenerThread {
     this.#token = new AccessToken(start.token);
     this.#relay = new EventRelay(instance, OF_LISTENER);
     const [clock, random, reader] = [systemClock, Math.random, this.#mirror];
-    const metrics = counted && new Metrics({ clock, reader, server: () => this.#readings() }, counted);
+    const [server, main] = [() => this.#readings(), () => this.#main];
+    const metrics = counted && this.#metricsPage(new Metrics({ clock, reader, server, main }, counted));
     const [token, onHeartbeat] = [this.#token, this.#onHeartbeat];
     const askPast = (request: HttpRequest) => this.#askPast(request);
     this.#history = epoch === undefined ? undefined : new TransitionHistory(epoch, statuses.lastTransition);
@@ -116,6 +124,7 @@ class ListenerThread {
         this.#relay.publish(message.patch.events);
         this.#mirror.apply(message.patch);
         for (const transition of message.patch.transitions) this.#history?.add(transition);
+        if (message.patch.fleet !== undefined) this.#serving.bridge.events?.refresh();
         this.#numbers.write("applied", message.patch.sequence);
         break;
       case "heartbeat-answer":
@@ -123,6 +132,9 @@ class ListenerThread {
         break;
       case "relayed-answer":
         this.#requests.answer(message.id, message.answer);
+        break;
+      case "readings-answer":
+        this.#asked.answer(message.id, message.readings);
         break;
       case "events-taken":
         this.#isEventsOut = false;
@@ -208,6 +220,14 @@ class ListenerThread {
     const question = { kind: "request", request: relayableRequest(request) } as const;
     const answer = await this.#requests.ask((id) => this.#post({ ...question, id }));
     return answer && receivedAnswer(answer, this.#serving.pool);
+  }
+
+  #metricsPage(metrics: Metrics): MetricsPage {
+    const prepare = async () => {
+      const isStalled = this.#mirror.stalledMs !== undefined;
+      this.#main = isStalled ? undefined : await this.#asked.ask((id) => this.#post({ kind: "readings", id }));
+    };
+    return { lines: (format) => metrics.lines(format), prepare };
   }
 
   #readings(): ServerReadings {

@@ -48,7 +48,7 @@ export interface ListenerWorkerDeps {
   readonly listLimit: number | undefined;
   readonly maxWatchers: number | undefined;
   /** `undefined`: the thread does not serve `/metrics`. */
-  readonly metrics: Pick<Metrics, "state"> | undefined;
+  readonly metrics: Pick<Metrics, "state" | "mainReadings"> | undefined;
   /** `undefined`: the thread does not serve `/events`. */
   readonly history: TransitionHistory | undefined;
   readonly page: boolean;
@@ -196,6 +196,9 @@ export class ListenerWorker {
       case "request":
         background(this.#answer(message), this.#deps.registry.instance, "a request of a listener thread");
         break;
+      case "readings":
+        this.#answerReadings(message.id);
+        break;
       case "events":
         this.#relay.publish(message.events);
         this.#post({ kind: "events-taken" });
@@ -221,6 +224,11 @@ export class ListenerWorker {
 
   async #answer({ id, request }: { readonly id: number; readonly request: HttpRequest }): Promise<void> {
     this.#post({ kind: "relayed-answer", id, answer: await answerRelayed(this.#bridge, request) });
+  }
+
+  #answerReadings(id: number): void {
+    const readings = this.#deps.metrics?.mainReadings;
+    if (readings !== undefined) this.#post({ kind: "readings-answer", id, readings });
   }
 
   /** Gives a sign of life, again and again. */

@@ -21,7 +21,8 @@ import type { BoundAddress } from "../../core/listen-address.js";
 import type { ListenEntry } from "../../core/listen-point.js";
 import type { TlsIdentity } from "../../listener/tls.js";
 import type { Report } from "../../probers/heartbeat.js";
-import type { CheckReport, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
+import type { CheckReport, FleetState, ServiceStatus, UnreadyReason } from "../../registry/ports.js";
+import type { MainReadings } from "../../telemetry/metrics.js";
 import type { TallyState } from "../../telemetry/tally.js";
 import type { HeartbeatAnswer } from "../../transports/http/heartbeats.js";
 import type { HttpRequest } from "../../wire/http-message.js";
@@ -44,6 +45,8 @@ export interface StatusPatch {
   readonly unready: UnreadyReason | undefined;
   /** The drained services, when they have changed. */
   readonly drained: ReadonlySet<string> | undefined;
+  /** The fleet, when it has changed. */
+  readonly fleet: FleetState | undefined;
   /** The declared services, when they have changed. */
   readonly declared: readonly ServiceDeclaration[] | undefined;
   readonly events: readonly RelayedEvent[];
@@ -91,6 +94,7 @@ export type ToThread =
   | { readonly kind: "patch"; readonly patch: StatusPatch }
   | { readonly kind: "heartbeat-answer"; readonly id: number; readonly answer: HeartbeatAnswer }
   | { readonly kind: "relayed-answer"; readonly id: number; readonly answer: RelayedAnswer }
+  | { readonly kind: "readings-answer"; readonly id: number; readonly readings: MainReadings }
   | { readonly kind: "events-taken" }
   | { readonly kind: "token"; readonly token: string | undefined }
   | { readonly kind: "tls"; readonly identity: TlsIdentity }
@@ -102,6 +106,8 @@ export type FromThread =
   | HeartbeatRequest
   /** About the past, which the main thread knows. */
   | { readonly kind: "request"; readonly id: number; readonly request: HttpRequest }
+  /** What `/metrics` shows of the main thread. */
+  | { readonly kind: "readings"; readonly id: number }
   | { readonly kind: "events"; readonly events: readonly RelayedEvent[] }
   /** After `close-gracefully`: every connection has ended. */
   | { readonly kind: "idle" }

@@ -15,6 +15,7 @@ import type { Transition } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { OVERALL } from "../../core/service-name.js";
 import type { ChangeObserver, StatusChange } from "../../registry/changes.js";
+import type { FleetState } from "../../registry/ports.js";
 import type { Registry } from "../../registry/registry.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import { processTime, type RelayedEvent, type StatusPatch } from "./messages.js";
@@ -56,6 +57,7 @@ export class StatusFeed implements ChangeObserver {
   #isDirty = false;
   #declared: readonly ServiceDeclaration[] | undefined;
   #drained: ReadonlySet<string> | undefined;
+  #fleet: FleetState | undefined;
   #sequence = 0;
   #sink: StatusSink | undefined;
   #cancelFlush: CancelTimer | undefined;
@@ -100,6 +102,7 @@ export class StatusFeed implements ChangeObserver {
         this.#checks.add(change.name);
         break;
       case "drain":
+      case "fleet":
         break;
       default:
         change satisfies never;
@@ -166,6 +169,7 @@ export class StatusFeed implements ChangeObserver {
       draining: registry.draining,
       unready: registry.unready,
       drained: registry.drained === this.#drained ? undefined : registry.drained,
+      fleet: registry.fleet === this.#fleet ? undefined : registry.fleet,
       declared: declared === this.#declared ? undefined : declared.map(plainDeclaration),
       events: takeEvents(),
       transitions: this.#transitions,
@@ -174,6 +178,7 @@ export class StatusFeed implements ChangeObserver {
     this.#transitions = [];
     this.#declared = declared;
     this.#drained = registry.drained;
+    this.#fleet = registry.fleet;
     this.#isDirty = false;
     this.#hasStatus = false;
     for (const noted of [this.#services, this.#checks, this.#ages]) noted.clear();

@@ -16,6 +16,7 @@ import { OVERALL, storedName } from "../../core/service-name.js";
 import type { WatchStatus } from "../../core/serving-status.js";
 import {
   type CheckReport,
+  type FleetState,
   type ServiceStatus,
   STALLED,
   type StatusReader,
@@ -36,6 +37,7 @@ export class StatusMirror implements StatusReader {
   readonly #checks = new Map<string, CheckReport>();
   readonly #ages = new Map<string, Age>();
   readonly #staleAges = new Map<string, AgeOwner>();
+  #fleet: FleetState | undefined;
   #declared: readonly ServiceDeclaration[] = [];
   /** What replaces the published reports and statuses, while any result is stale. */
   #stale: StaleStatuses | undefined;
@@ -84,6 +86,11 @@ export class StatusMirror implements StatusReader {
   get sequence(): number | undefined {
     this.#freshness.dropStale();
     return this.#isCovered ? undefined : this.#sequence;
+  }
+
+  /** What the main thread knew before its stall may be false now. */
+  get fleet(): FleetState | undefined {
+    return this.#stalled === undefined ? this.#fleet : undefined;
   }
 
   get stalledMs(): number | undefined {
@@ -138,6 +145,7 @@ export class StatusMirror implements StatusReader {
       this.draining = patch.draining;
       this.unready = patch.unready;
       this.drained = patch.drained ?? this.drained;
+      this.#fleet = patch.fleet ?? this.#fleet;
       this.#declared = patch.declared ?? this.#declared;
       if (covered) this.#coverStale();
     };

@@ -26,6 +26,7 @@ import { answerHistory, answerUptimeBadge, type HistoryDeps, refuseHistory } fro
 import type { HistoryRoute } from "./history-range.js";
 import { type MetricsPage, metricsPage } from "./metrics-page.js";
 import { isOpenRoute } from "./open-routes.js";
+import type { PageFleet } from "./page/fleet-view.js";
 import { answerPageFile } from "./page/page-files.js";
 import type { PageRoute } from "./page/page-query.js";
 import { answerPage, wantsHtml } from "./page/status-page.js";
@@ -66,6 +67,8 @@ export interface BridgeOptions {
    * Default: without `history`, nothing of the past is shown.
    */
   readonly askPast?: ((request: HttpRequest) => Promise<HttpAnswer | undefined>) | undefined;
+  /** What the page shows of a fleet. Default: nothing. */
+  readonly fleet?: (() => PageFleet | undefined) | undefined;
   /** The transitions of this thread. Needed for the page. */
   readonly transitions?: TransitionHistory | undefined;
 }
@@ -220,11 +223,12 @@ export class HttpBridge implements ServerResponder {
   }
 
   /** 200 in every state of the services: a scraper that is refused learns nothing. It holds all names, so it needs the token. */
-  #answerMetrics({ authorization, accept }: HttpRequest): HttpAnswer | Page {
+  #answerMetrics({ authorization, accept }: HttpRequest): HttpAnswer | Page | Promise<Page> {
     const { metrics, token } = this.#options;
     if (metrics === undefined) return textAnswer(404, "NOT_FOUND");
     if (!isAuthorized(authorization, token)) return unauthenticated();
-    return metricsPage(metrics, accept, () => this.#snapshots.of(""));
+    const page = metricsPage(metrics, accept, () => this.#snapshots.of(""));
+    return metrics.prepare?.().then(() => page) ?? page;
   }
 
   #answerBadge({ service, uptime }: BadgeRoute, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
@@ -235,10 +239,10 @@ export class HttpBridge implements ServerResponder {
   }
 
   #answerPage(route: PageRoute, request: HttpRequest): HttpAnswer | Page | Promise<HttpAnswer | Page> {
-    const { reader, token, transitions, history, askPast, paths = [] } = this.#options;
+    const { reader, token, transitions, history, askPast, fleet, paths = [] } = this.#options;
     if (transitions === undefined) return textAnswer(404, "NOT_FOUND");
     const parts = { reader, token, transitions, clock: this.clock, snapshots: this.#snapshots };
-    const deps = { ...parts, services: history?.services, hasHealthCode: paths.includes("/") };
+    const deps = { ...parts, services: history?.services, fleet: fleet?.(), hasHealthCode: paths.includes("/") };
     const page = answerPage(deps, route, request);
     if (history !== undefined || !("key" in page)) return page;
     return askPast?.(request).then((answer) => answer ?? page) ?? page;

@@ -19,6 +19,8 @@ export interface EventSource {
   canContinue(sequence: number): boolean;
   /** The next events after a sequence. */
   after(sequence: number): EventPiece;
+  /** The event that says what the fleet is now; `""` without a fleet, or for a client that may not see it. */
+  fleet(): string;
   /** Calls `send` with the snapshot and the sequence that it continues from; without a snapshot, if it cannot be made. */
   snapshot(send: (body: HttpAnswer["body"] | undefined, sequence: number) => void): void;
 }
@@ -32,6 +34,8 @@ export class EventStream {
   /** `undefined`: a snapshot is due. */
   #position: number | undefined;
   #snapshot: BytesReader | undefined;
+  /** The last event about the fleet that was sent. Only the newest one is of use. */
+  #fleet = "";
   /** How often a snapshot was asked for: one that was begun before does not count. */
   #resyncs = 0;
   /** A snapshot is being made. */
@@ -122,8 +126,11 @@ export class EventStream {
   }
 
   #sendEvents(position: number): void {
-    const { text, last } = this.#source.after(position);
+    const { text: transitions, last } = this.#source.after(position);
     this.#position = last;
+    const fleet = this.#source.fleet();
+    const text = fleet === this.#fleet ? transitions : transitions + fleet;
+    this.#fleet = fleet;
     if (text !== "") this.#write(Buffer.from(text));
     else if (this.#isEnding) this.#end();
   }

@@ -10,7 +10,7 @@ import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";
 import { publish } from "../../core/channels.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import { storedName } from "../../core/service-name.js";
-import type { StatusReader } from "../../registry/ports.js";
+import type { FleetState, StatusReader } from "../../registry/ports.js";
 import type { TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { HttpAnswer, HttpRequest, StreamOutput } from "../../wire/http-message.js";
 import { methodNotAllowed, statusHeaders, textAnswer, unauthenticated } from "./answers.js";
@@ -20,6 +20,7 @@ import {
   type EventFilter,
   type EventPiece,
   eventsAfter,
+  fleetEvent,
   serviceJson,
   snapshotAround,
   snapshotPieces,
@@ -67,6 +68,8 @@ export class EventStreams {
   #isScheduled = false;
   #isEnded = false;
   #cancelBeat: CancelTimer | undefined;
+  /** The last event about the fleet: one text for all streams. */
+  #lastFleet: { readonly state: FleetState | undefined; readonly text: string } = { state: undefined, text: "" };
   /** The last piece for streams without a filter: most of them are at the same position. */
   #lastPiece: { readonly from: number; readonly upTo: number; readonly piece: EventPiece } | undefined;
 
@@ -102,6 +105,11 @@ export class EventStreams {
   /** Sends a snapshot to every client: the reader has covered statuses with others, or covers them no more. */
   resync(): void {
     for (const stream of this.#streams) this.#guard(() => stream.resync());
+  }
+
+  /** Sends what has changed beside the transitions: the fleet. */
+  refresh(): void {
+    this.#schedule();
   }
 
   /** Ends every stream, and refuses new ones. */
@@ -174,12 +182,20 @@ export class EventStreams {
 
   #sourceOf(filter: EventFilter): EventSource {
     const { history } = this.#deps;
-    const { names } = filter;
+    const { names, detailed } = filter;
     return {
+      fleet: () => (detailed ? this.#fleetEvent() : ""),
       canContinue: (sequence) => history.canContinue(sequence),
       after: (sequence) => (names === undefined ? this.#after(sequence) : eventsAfter(history, sequence, filter)),
       snapshot: (send) => (names === undefined ? this.#snapshotOfAll(send) : this.#snapshotOf(names, filter, send)),
     };
+  }
+
+  #fleetEvent(): string {
+    const { fleet } = this.#deps.reader;
+    if (fleet !== this.#lastFleet.state)
+      this.#lastFleet = { state: fleet, text: fleet === undefined ? "" : fleetEvent(fleet) };
+    return this.#lastFleet.text;
   }
 
   #after(sequence: number): EventPiece {

@@ -10,7 +10,7 @@
  */
 import { printable } from "../../core/printable.js";
 import { isView } from "../../core/service-name.js";
-import type { CheckReport, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, FleetState, ServiceStatus } from "../../registry/ports.js";
 import type { KeptTransition, TransitionHistory } from "../../telemetry/history/transition-history.js";
 import type { Snapshot } from "./snapshot.js";
 
@@ -79,6 +79,16 @@ export function snapshotAround(
   const id = sequence === undefined ? "" : ` ${history.idOf(sequence)}`;
   const stalled = stalledMs === undefined ? "" : ',"stalled":true';
   return { before: `id:${id}\nevent: snapshot\ndata: {"draining":${draining}${stalled},"services":[`, after: "]}\n\n" };
+}
+
+/** The fleet as JSON. Members that have not changed make the same text. */
+export function fleetJson(fleet: FleetState): string {
+  return printable(JSON.stringify(fleet));
+}
+
+/** The event that says what the fleet is now. It has no ID: a client continues after the last transition. */
+export function fleetEvent(fleet: FleetState): string {
+  return `event: fleet\ndata: ${fleetJson(fleet)}\n\n`;
 }
 
 /** All services and checks of a snapshot, in pieces. */

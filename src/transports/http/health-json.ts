@@ -48,6 +48,13 @@ export function jsonOfService(service: string, status: ServiceStatus): object {
   };
 }
 
+/** A member of a fleet whose store does not answer says so: in words, and in JSON. */
+export const DETACHED_TEXT = "detached: the store of the fleet does not answer; this member decides by its own probes";
+
+export function detachedField(isDetached: boolean): { readonly detached?: true } {
+  return isDetached ? { detached: true } : {};
+}
+
 /** The texts around the checks: an object with these fields, and `checks` as the last. */
 export function jsonAround(fields: object): { readonly before: string; readonly after: string } {
   return { before: `${printable(JSON.stringify(fields)).slice(0, -1)},"checks":{`, after: "}}" };

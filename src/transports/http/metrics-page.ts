@@ -16,6 +16,8 @@ import type { Snapshot } from "./snapshot.js";
 /** What makes the page, piece by piece. */
 export interface MetricsPage {
   lines(format: ExpositionFormat): Iterable<string>;
+  /** What it needs of another thread: called for each request. Default: nothing. */
+  readonly prepare?: (() => Promise<void>) | undefined;
 }
 
 /** The media type of each format. */

@@ -119,6 +119,8 @@ export interface Snapshot {
   readonly unready: UnreadyReason | undefined;
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
+  /** Whether this is a member of a fleet whose store does not answer. */
+  readonly isDetached: boolean;
   /** See `StatusReader`. */
   readonly sequence: number | undefined;
   /** `undefined` when the service is not declared. */
@@ -146,13 +148,14 @@ export class Snapshots {
 
   /** A service or view alone. */
   of(service: string): Snapshot {
-    const { draining, drained, unready, stalledMs, sequence } = this.#reader;
+    const { draining, drained, unready, stalledMs, sequence, fleet } = this.#reader;
     return {
       draining,
       sequence,
       hasDrained: drained.size > 0,
       unready: service === OVERALL || service === "startup" ? unready : undefined,
       stalledMs,
+      isDetached: fleet?.detached === true,
       status: this.#reader.read(service),
       checks: this.#noChecks,
       services: [],

@@ -15,7 +15,7 @@ import { OVERALL } from "../../core/service-name.js";
 import { type CheckReport, STALLED, type StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
-import { type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
+import { DETACHED_TEXT, detachedField, type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
 import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
 import { type CheckList, type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
@@ -56,7 +56,9 @@ export function answerViewCheck(
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
   if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
-    const fields = { ...fieldsOf(path, passed, check.state === "warning"), ...stallFields(reader.stalledMs) };
+    const isDetached = reader.fleet?.detached === true;
+    const shown = { ...stallFields(reader.stalledMs), ...detachedField(isDetached) };
+    const fields = { ...fieldsOf(path, passed, check.state === "warning"), ...shown };
     const { before, after } = jsonAround(fields);
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
     return { status, headers: jsonHeaders(json, headers), body };
@@ -64,7 +66,7 @@ export function answerViewCheck(
   if (route.verbose && detailed)
     return textAnswer(
       status,
-      `${lineOf(check, criterion)}\n${linesOfReported(check)}${stallLine(reader.stalledMs)}${lastLineOf(path, passed)}`,
+      `${lineOf(check, criterion)}\n${linesOfReported(check)}${stallLine(reader.stalledMs)}${detachedLine(reader.fleet?.detached)}${lastLineOf(path, passed)}`,
       headers,
     );
   const isUndecided = criterion === "result" || (check.state === "pending" && check.drained !== true);
@@ -84,6 +86,7 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
       const fields = {
         ...fieldsOf(route.path, passed, snapshot.status?.degraded),
         ...stallFields(snapshot.stalledMs),
+        ...detachedField(showsDetached(route, snapshot)),
         ...warningFields(warningsOf(route, snapshot, true)),
       };
       return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
@@ -187,8 +190,18 @@ function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): str
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
   const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
   const start = unready === undefined ? "" : `[-]start failed: ${unready}\n`;
+  const detached = detachedLine(showsDetached(route, snapshot));
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
-  return `${process}${start}${shutdown}${drain}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+  return `${process}${start}${shutdown}${drain}${detached}${warnings.join("")}${lastLineOf(route.path, passed)}`;
+}
+
+/** Liveness is about this process, whatever the store does. */
+function showsDetached({ path }: ViewRoute, { isDetached }: Snapshot): boolean {
+  return isDetached && path !== "livez";
+}
+
+function detachedLine(isDetached = false): string {
+  return isDetached ? `warn: ${DETACHED_TEXT}\n` : "";
 }
 
 /** For how long the application has shown no sign of life. */

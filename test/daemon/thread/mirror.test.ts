@@ -300,6 +300,27 @@ describe("a mirror whose main thread stands still", () => {
     assert.equal(mirror.check("job")?.state, "passing");
   });
 
+  test("knows the fleet as the main thread does, and nothing old of it while that is blocked", (t) => {
+    const { registry, mirror, waiting, deliver } = mirrored(t);
+    assert.equal(mirror.fleet, undefined);
+    const state = (detached: boolean) => ({ name: "prod", detached, members: [], more: 0 });
+    const version = mirror.statusVersion;
+    registry.setFleet(state(true));
+    assert.equal(waiting.length, 1, "it is sent at once: this thread may be blocked from then on");
+    deliver();
+    assert.deepEqual(mirror.fleet, state(true));
+    assert.ok(mirror.statusVersion > version, "no answer from before is used again");
+    registry.set("a", "SERVING");
+    deliver();
+    assert.deepEqual(mirror.fleet, state(true), "a patch without it changes nothing of it");
+    mirror.setStalled(12_000);
+    assert.equal(mirror.fleet, undefined);
+    mirror.setStalled(undefined);
+    registry.setFleet(state(false));
+    deliver();
+    assert.deepEqual(mirror.fleet, state(false));
+  });
+
   test("follows a reload that makes staleAfter longer or shorter", async (t) => {
     for (const [before, after, status] of [
       ["30s", "80s", "SERVING"],

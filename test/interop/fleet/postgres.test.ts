@@ -126,6 +126,29 @@ describe("PostgreSQL", () => {
     await store.forget(RUN);
   });
 
+  test("a row with a number that no run reaches ends no read, and hides no other row", async () => {
+    const [reader, writer] = [await open(url(), { fleet: "high" }), await open(url(), { fleet: "high" })];
+    let { position } = await reader.read(undefined);
+    for (const sequence of ["9223372036854775807", "1000000000000000"])
+      await admin(`INSERT INTO healthbridge.log VALUES ('high', '${RUN}', ${sequence}, 'head', '[]')`);
+    for (const place of [position, (await reader.read(undefined)).position])
+      position = (await reader.read(place)).position;
+    await writer.write({ run: RUN, head: headAt(1), cells: new Map([["a", "x"]]) });
+    const { entries } = await reader.read(position);
+    assert.deepEqual(
+      entries.map(({ cells }) => [...cells]),
+      [[["a", "x"]]],
+    );
+  });
+
+  test("a lease ends also when the clock of the server was set back by an hour", async () => {
+    const store = await open(url(), { fleet: "back" });
+    assert.equal(await store.hold("notifier", OTHER_RUN, 5_000), OTHER_RUN);
+    assert.equal(await store.hold("notifier", RUN, 5_000), OTHER_RUN);
+    await admin("UPDATE healthbridge.leases SET ends = ends + interval '1 hour' WHERE fleet = 'back'");
+    assert.equal(await store.hold("notifier", RUN, 5_000), RUN);
+  });
+
   test("a row that commits late is read, though rows of other runs with a later start were read before", async () => {
     const [reader, other] = [await open(url(), { fleet: "late" }), await open(url(), { fleet: "late" })];
     let { position } = await reader.read(undefined);

@@ -206,6 +206,30 @@ describe("Redis", () => {
     assert.equal((await store.beat(RUN, "5")).beats.get(RUN), "4");
   });
 
+  for (const spoilt of ["beats", `cells:${RUN}`, "log"])
+    test(`a key that has another type is written anew: ${spoilt}`, async () => {
+      const store = await open(url(), { fleet: "spoilt" });
+      const key = `{healthbridge:spoilt}:${spoilt}`;
+      await admin("DEL", key);
+      await admin("SET", key, "something else");
+      const call = async () => {
+        await store.beat(RUN, "1");
+        await store.write({ run: RUN, head: "h", cells: new Map([["a", "x"]]) });
+      };
+      assert.equal((await failureOf(call())).code, "protocol");
+      await call();
+      assert.equal((await store.cells(RUN))?.cells.get("a"), "x");
+    });
+
+  test("a log that has the highest of all ids is written anew", async () => {
+    const store = await open(url(), { fleet: "spoilt" });
+    await admin("DEL", "{healthbridge:spoilt}:log");
+    await admin("XADD", "{healthbridge:spoilt}:log", "18446744073709551615-18446744073709551615", "a", "b");
+    const write = () => store.write({ run: RUN, head: "h", cells: new Map([["a", "x"]]) });
+    assert.equal((await failureOf(write())).code, "protocol");
+    await write();
+  });
+
   test("a server that is frozen while members connect is an error in time", async () => {
     await redis.freeze();
     const store = await open(url(), { fleet: "frozen" });

@@ -10,7 +10,7 @@ import { PageRenderer } from "../../../src/transports/http/page-renderer.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 import { bridgeAt } from "./bridge-fixture.js";
 
-export interface HistoryFixtureOptions extends Pick<BridgeOptions, "page" | "hosts" | "paths"> {
+export interface HistoryFixtureOptions extends Pick<BridgeOptions, "page" | "hosts" | "paths" | "fleet"> {
   readonly token?: string | undefined;
   /** As in a listener thread: without the past of services. */
   readonly isThread?: boolean;

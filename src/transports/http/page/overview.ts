@@ -21,6 +21,7 @@ import type { CheckReport } from "../../../registry/ports.js";
 import type { ServiceHistory } from "../../../telemetry/history/service-history.js";
 import type { Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
+import type { PageFleet } from "./fleet-view.js";
 import { type Html, html } from "./html.js";
 import { drawSpark } from "./latency-lines.js";
 import { linkTo, OVERVIEW, type PageRoute, SORT_WORDS } from "./page-query.js";
@@ -34,6 +35,8 @@ export interface ViewContext {
   /** `undefined`: the past is not known in this thread. */
   readonly history: ServiceHistory | undefined;
   readonly drained: ReadonlySet<string>;
+  /** `undefined` without a fleet, and in a listener thread. */
+  readonly fleet: PageFleet | undefined;
 }
 
 /** The view in pieces: one for each service. */

@@ -11,6 +11,7 @@ import type { PastOfService } from "../../../telemetry/history/service-history.j
 import type { KeptTransition, TransitionHistory } from "../../../telemetry/history/transition-history.js";
 import { UPTIMES, type Uptime } from "../history-range.js";
 import { uptimeOf } from "../uptime.js";
+import { votersText } from "./fleet-view.js";
 import { type Html, html } from "./html.js";
 import { drawChart } from "./latency-lines.js";
 import { isReported, marksOf, reasonOf, type ViewContext } from "./overview.js";
@@ -100,7 +101,7 @@ function isRange(text: string): text is Uptime {
   return Object.hasOwn(UPTIMES, text);
 }
 
-function checksOf(checks: readonly CheckReport[], { route, now }: ViewContext): Html {
+function checksOf(checks: readonly CheckReport[], { route, now, fleet }: ViewContext): Html {
   if (checks.length === 0)
     return html`<section><h3>Checks</h3><p class="empty">No check: the application sets this status itself.</p></section>\n`;
   const worst = [...checks].sort((one, other) => rankOf(one) - rankOf(other) || (one.name < other.name ? -1 : 1));
@@ -109,9 +110,9 @@ function checksOf(checks: readonly CheckReport[], { route, now }: ViewContext): 
   const healthy = checks.filter((check) => stateOf(check) === "passing").length;
   const rows = listed.map(
     (check) =>
-      html`<tr class="check" data-name="${check.name}" data-state="${stateOf(check)}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td></tr>\n`,
+      html`<tr class="check" data-name="${check.name}" data-state="${stateOf(check)}"><th scope="row"><a href="${linkTo({ ...OVERVIEW, service: check.name, range: route.range })}">${check.name}</a>${check.critical ? undefined : html` <small>not critical</small>`}</th><td class="state">${check.drained ? "drained" : check.state}</td><td class="reason">${reasonOf(check.reason)}</td><td class="since"><time datetime="${new Date(check.since).toISOString()}">${spanText(now - check.since)}</time></td><td class="latency">${check.latencyMs === undefined ? undefined : latencyText(check.latencyMs)}</td><td>${check.lastResultAt === undefined ? "no result yet" : `${spanText(now - check.lastResultAt)} ago`}</td>${fleet && html`<td class="voters">${votersText(fleet.voters(check.name))}</td>`}</tr>\n`,
   );
-  return html`<section><h3>Checks</h3>${checks.length > 1 ? html`<p class="summary">${healthy} of ${checks.length} healthy${cut && `; the first ${MAX_CHECKS} are listed, the worst ones first`}</p>` : undefined}<div class="wide"><table${cut}><thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Reason</th><th scope="col">For</th><th scope="col">Latency</th><th scope="col">Last result</th></tr></thead><tbody>
+  return html`<section><h3>Checks</h3>${checks.length > 1 ? html`<p class="summary">${healthy} of ${checks.length} healthy${cut && `; the first ${MAX_CHECKS} are listed, the worst ones first`}</p>` : undefined}<div class="wide"><table${cut}><thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Reason</th><th scope="col">For</th><th scope="col">Latency</th><th scope="col">Last result</th>${fleet && html`<th scope="col">Probed by</th>`}</tr></thead><tbody>
 ${rows}</tbody></table></div></section>
 `;
 }

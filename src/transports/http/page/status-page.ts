@@ -16,6 +16,7 @@ import { parseAccept } from "../accept.js";
 import { type Headers, methodNotAllowed, statusHeaders, textAnswer } from "../answers.js";
 import type { Envelope, Page } from "../page-renderer.js";
 import type { Snapshot, Snapshots } from "../snapshot.js";
+import { DETACHED_NOTICE, fleetSection, type PageFleet } from "./fleet-view.js";
 import { overviewPieces, type ViewContext } from "./overview.js";
 import { linkTo, type PageRoute } from "./page-query.js";
 import { type OverviewRow, rowsOf } from "./rows.js";
@@ -31,6 +32,8 @@ export interface StatusPageDeps {
   readonly transitions: TransitionHistory;
   /** `undefined`: in a listener thread, when the main thread does not answer. */
   readonly services: ServiceHistory | undefined;
+  /** `undefined` without a fleet, and in a listener thread. */
+  readonly fleet: PageFleet | undefined;
   /** Whether probers ask for the same path: the code then tells the health. */
   readonly hasHealthCode: boolean;
 }
@@ -86,15 +89,16 @@ function envelopeOf({ hasHealthCode, reader }: StatusPageDeps, { service }: Page
 }
 
 function* piecesOf(deps: StatusPageDeps, route: PageRoute, snapshot: Snapshot): IterableIterator<string> {
-  const { clock, reader, services: history, transitions } = deps;
+  const { clock, reader, services: history, transitions, fleet } = deps;
   const now = clock.wallTime();
   const rows = rowsOf(snapshot);
-  const context: ViewContext = { route, now, history, drained: reader.drained };
+  const context: ViewContext = { route, now, history, drained: reader.drained, fleet };
   const shell: Omit<Shell, "view" | "title"> = { snapshot, rows, now, notices: noticesOf(deps, snapshot, rows) };
   const { service } = route;
   if (service === undefined) {
     yield shellStart({ ...shell, view: "overview", title: "" }).text;
     for (const piece of overviewPieces(rows, context)) yield piece.text;
+    if (reader.fleet !== undefined && fleet !== undefined) yield fleetSection(reader.fleet, fleet.members()).text;
   } else {
     const name = storedName(service);
     const status = statusOf(snapshot, name);
@@ -124,6 +128,7 @@ function noticesOf(
       `The application has not responded for ${spanText(stalledMs)}: every service is not serving.`,
     draining &&
       "This server is draining: it is shutting down, or an operator has drained it. Every service is not serving.",
+    snapshot.isDetached && DETACHED_NOTICE,
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
     held > 0 &&
