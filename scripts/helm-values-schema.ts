@@ -64,14 +64,35 @@ const VALUES = {
   global: object,
 };
 
+/** The keys of `fleet` that the chart sets. */
+const OF_CHART = ["name", "store", "secretFile", "member", "zone"];
+
+/** `fleet` of the configuration without these keys. */
+function fleetOptions({ properties }: { readonly properties: Readonly<Record<string, object>> }): object {
+  return table(Object.fromEntries(Object.entries(properties).filter(([key]) => !OF_CHART.includes(key))));
+}
+
+const fleet = (options: object) =>
+  table({
+    enabled: flag,
+    name: text,
+    secretName: name,
+    ...{ storeKey: { ...text, minLength: 1 }, secretKey: { ...text, minLength: 1 } },
+    kind: oneOf("StatefulSet", "Deployment"),
+    zoneField: text,
+    options,
+  });
+
 /** The text of values.schema.json. */
 export function valuesSchema(): string {
   // both are of jsonSchema(), whose form valibot decides: `{ $ref, $defs }`
   const { $ref, $defs, $schema } = Object(jsonSchema());
+  const definition = (ref: string) => $defs[ref.slice("#/$defs/".length)];
+  const options = fleetOptions(definition(definition($ref).properties.fleet.$ref));
   const schema = {
     $schema,
     title: "Values of the chart healthbridge",
-    ...table({ config: { $ref }, ...VALUES }),
+    ...table({ config: { $ref }, ...VALUES, fleet: fleet(options) }),
     $defs,
   };
   return `${JSON.stringify(schema, undefined, 2)}\n`;

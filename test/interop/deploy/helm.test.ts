@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:https";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { Target } from "../peers.js";
+import { eventually } from "../../support/eventually.js";
+import { accepting, type Running, Target } from "../peers.js";
+import { type Prepared, prepareRedis } from "../real-servers.js";
 import {
   assertSchemas,
   DEPLOY,
@@ -79,11 +82,24 @@ const NONE = {
   probes: { readinessView: "readiness" },
 };
 
+const FLEET = {
+  config: CONFIG,
+  replicas: 3,
+  fleet: { enabled: true, secretName: "orders-fleet", options: { copies: 3, agree: "majority" } },
+};
+
 const SETS: Readonly<Record<string, object>> = {
   "no values": {},
   "every value": ALL,
   "every switch off": NONE,
   "the values of the page": parse(pageSnippet("kubernetes", "values")),
+  "the values of a fleet of the page": parse(pageSnippet("kubernetes", "fleet values")),
+  "a fleet": FLEET,
+  "a fleet of a Deployment": {
+    ...FLEET,
+    fleet: { ...FLEET.fleet, name: "prod", kind: "Deployment", zoneField: "", storeKey: "url", secretKey: "key" },
+    extraEnv: [{ name: "A", value: "b" }],
+  },
   "TLS and a ServiceMonitor": { tls: { secretName: "orders-tls" }, serviceMonitor: { enabled: true } },
 };
 
@@ -124,6 +140,60 @@ describe("the chart", () => {
     assert.deepEqual(parse(text).tls.allowClients, { uri: ["spiffe://example.org/ns/shop/**"] });
   });
 
+  test("makes a fleet of a StatefulSet: names, zones and time from the pod, the store and the secret from a Secret", () => {
+    const manifests = render(FLEET);
+    const { spec } = one(manifests, "StatefulSet");
+    assert.equal(Object(spec).podManagementPolicy, "Parallel");
+    assert.equal(Object(spec).serviceName, one(manifests, "Service").metadata.name);
+    const { pod, container } = podOf(manifests);
+    const { fleet, ...rest } = parse(one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "");
+    assert.deepEqual(rest, CONFIG);
+    assert.deepEqual(fleet, {
+      ...{ name: "default-orders-healthbridge", copies: 3, agree: "majority" },
+      // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the configuration's own form
+      ...{ member: "${HEALTHBRIDGE_MEMBER}", zone: "${HEALTHBRIDGE_ZONE}" },
+      ...{ store: "${file:/etc/healthbridge-fleet/store}", secretFile: "/etc/healthbridge-fleet/secret" },
+      // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the configuration's own form
+    });
+    const paths = Object(container).env.map(
+      (each: { name: string; valueFrom: { fieldRef: { fieldPath: string } } }) => [
+        each.name,
+        each.valueFrom.fieldRef.fieldPath,
+      ],
+    );
+    assert.deepEqual(paths, [
+      ["HEALTHBRIDGE_MEMBER", "metadata.name"],
+      ["HEALTHBRIDGE_ZONE", "spec.nodeName"],
+    ]);
+    assert.equal(pod.terminationGracePeriodSeconds, 35, "5 s for the hand-over");
+    assert.deepEqual(
+      Object(pod).topologySpreadConstraints.map(({ topologyKey }: { topologyKey: string }) => topologyKey),
+      ["kubernetes.io/hostname", "topology.kubernetes.io/zone"],
+    );
+    assert.equal(manifests.filter(({ kind }) => kind === "PodDisruptionBudget").length, 1);
+  });
+
+  test("makes a fleet of a Deployment, without a zone, from other keys of the Secret", () => {
+    const manifests = render(SETS["a fleet of a Deployment"] ?? {});
+    const { pod, container } = podOf(manifests);
+    one(manifests, "Deployment");
+    const { fleet } = parse(one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "");
+    assert.deepEqual([fleet.name, fleet.zone], ["prod", undefined]);
+    assert.deepEqual(
+      Object(container).env.map(({ name }: { name: string }) => name),
+      ["HEALTHBRIDGE_MEMBER", "A"],
+    );
+    assert.deepEqual(Object(pod.volumes.find(({ name }) => name === "fleet")).secret.items, [
+      { key: "url", path: "store" },
+      { key: "key", path: "secret" },
+    ]);
+  });
+
+  test("has nothing of a fleet without one", () => {
+    const manifests = render(ALL).filter(({ kind }) => kind !== "PrometheusRule"); // its alerts are silent
+    assert.doesNotMatch(JSON.stringify(manifests), /fleet|HEALTHBRIDGE_/i);
+  });
+
   test("has a test whose pod is no replica", () => {
     const manifests = render({});
     const { selector } = one(manifests, "Service").spec;
@@ -152,6 +222,18 @@ describe("the chart", () => {
       { tls: { secretName: "orders-tls", allowClients: { dns: ["a.example.org"] } } },
       /tls\.allowClients needs tls\.secretName and tls\.clientCa/,
     ],
+    ["a fleet without its Secret", { fleet: { enabled: true } }, /fleet\.secretName: name a Secret/],
+    [
+      "a fleet that is written twice",
+      { ...FLEET, config: { fleet: { name: "a", store: "redis://h" } } },
+      /config\.fleet: the chart sets it/,
+    ],
+    [
+      "a key of the fleet that is the chart's",
+      { fleet: { ...FLEET.fleet, options: { member: "a" } } },
+      /'\/fleet\/options'.*'member' not allowed/,
+    ],
+    ["an unknown kind", { fleet: { ...FLEET.fleet, kind: "DaemonSet" } }, /fleet\/kind/],
     ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
   ];
   for (const [label, values, text] of refusals) test(`refuses ${label}`, () => assert.match(refusal(values), text));
@@ -197,5 +279,41 @@ describe("the pod of the chart", () => {
     const status = async (path: string) => (await fetch(`http://127.0.0.1:${pod.port(50052)}${path}`)).status;
     const paths = ["/readyz", "/healthcheck/shop", "/metrics", "/events"];
     assert.deepEqual(await Promise.all(paths.map(status)), [200, 404, 404, 404]);
+  });
+});
+
+describe("the pod of a fleet", () => {
+  let folder: string;
+  let prepared: Prepared;
+  let redis: Running;
+  let pod: Pod;
+  let target: Target;
+  const variables = { HEALTHBRIDGE_MEMBER: "orders-healthbridge-0", HEALTHBRIDGE_ZONE: "node-1" };
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "healthbridge-helm-"));
+    prepared = await prepareRedis(folder);
+    redis = prepared.start();
+    await accepting(prepared.port);
+    target = await Target.start();
+    Object.assign(process.env, variables); // kubelet sets them
+    const secrets = { "orders-fleet": { store: `${prepared.url({ path: "/0" })}\n`, secret: "0123456789abcdef\n" } };
+    const manifests = render({ ...FLEET, config: { checks: { shop: target.url } } });
+    pod = await Pod.start(manifests, { secrets });
+  });
+  after(async () => {
+    for (const name of Object.keys(variables)) delete process.env[name];
+    await pod?.remove();
+    target?.stop();
+    await redis?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("is a member under the name of the pod, in the zone of its node", async () => {
+    await eventually(async () => (await pod.probe("startupProbe")) === "success: service healthy", "it has started");
+    const page = await fetch(`http://127.0.0.1:${pod.port(8080)}/`, { headers: { accept: "text/html" } });
+    assert.match(
+      await page.text(),
+      /<h2>Fleet default-orders-healthbridge<\/h2>.*<th scope="row">orders-healthbridge-0<\/th><td>node-1<\/td><td class="state">alive</s,
+    );
   });
 });

@@ -22,7 +22,7 @@ import { Pod } from "./pod.js";
 import { pythonTool } from "./tools.js";
 
 const overlays = readdirSync(join(DEPLOY, "kubernetes/overlays")).map((name) => `overlays/${name}`);
-const FOLDERS = ["base", ...overlays];
+const FOLDERS = ["base", "fleet", ...overlays];
 
 const build = (folder: string): readonly Manifest[] =>
   readManifests(output(pythonTool("kubectl"), ["kustomize", join(DEPLOY, "kubernetes", folder)]));

@@ -87,9 +87,18 @@ export function one(manifests: readonly Manifest[], kind: string): Manifest {
   return found[0] ?? assert.fail();
 }
 
-/** The pod of a Deployment, and the container healthbridge in it. */
+/** What makes the pods: a Deployment, or a StatefulSet. */
+const WORKLOADS = ["Deployment", "StatefulSet"];
+
+export function workload(manifests: readonly Manifest[]): Manifest {
+  const [found = assert.fail("no workload"), ...more] = manifests.filter(({ kind }) => WORKLOADS.includes(kind));
+  assert.deepEqual(more, []);
+  return found;
+}
+
+/** The pod of a Deployment or StatefulSet, and the container healthbridge in it. */
 export function podOf(manifests: readonly Manifest[]): { readonly pod: PodSpec; readonly container: Container } {
-  const pod = one(manifests, "Deployment").spec.template.spec;
+  const pod = workload(manifests).spec.template.spec;
   return { pod, container: pod.containers.find(({ name }) => name === "healthbridge") ?? assert.fail() };
 }
 
@@ -120,7 +129,7 @@ export function testManifests(label: string, render: () => readonly Manifest[]):
 function assertAdmitted(manifests: readonly Manifest[]): void {
   const pods = manifests.flatMap((manifest): readonly object[] => {
     if (manifest.kind === "Pod") return [manifest];
-    return manifest.kind === "Deployment" ? [manifest.spec.template] : [];
+    return WORKLOADS.includes(manifest.kind) ? [manifest.spec.template] : [];
   });
   assert.ok(pods.length > 0);
   for (const pod of pods) output(readers(), ["restricted"], JSON.stringify(pod));
@@ -134,7 +143,8 @@ function assertConfigsValid(manifests: readonly Manifest[]): void {
   configs.forEach((text = "", index) => {
     const file = join(folder, `${index}.yaml`);
     const here = text.replaceAll("/etc/healthbridge-tls/tls.", `${FIXTURES}server.`);
-    writeFileSync(file, here.replaceAll("/etc/healthbridge-tls/", FIXTURES));
+    const fleet = here.replaceAll("/etc/healthbridge-fleet/secret", `${FIXTURES}ca.crt`); // any file with a text
+    writeFileSync(file, fleet.replaceAll("/etc/healthbridge-tls/", FIXTURES));
     output(process.execPath, [MAIN, "validate", "--no-env", "-c", file]);
   });
   rmSync(folder, { recursive: true });
@@ -169,7 +179,7 @@ function assertHardened(manifests: readonly Manifest[]): void {
 
 /** Every selector matches the pods of the Deployment, and every port that is named exists. */
 function assertSelected(manifests: readonly Manifest[]): void {
-  const { template } = one(manifests, "Deployment").spec;
+  const { template } = workload(manifests).spec;
   const selectors = manifests.flatMap(({ kind, spec }) => (kind === "Pod" ? [] : labelsOf(spec)));
   assert.ok(selectors.length >= 2);
   for (const labels of selectors) assertHas(template.metadata.labels, labels);

@@ -45,7 +45,33 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $config "tls" $tls }}
 {{- $_ := set $config "listen" (list ":50051" ":8080" "open://:50052") }}
 {{- end }}
+{{- if .Values.fleet.enabled }}
+{{- if hasKey $config "fleet" }}{{ fail "config.fleet: the chart sets it; use fleet of the values" }}{{ end }}
+{{- if not .Values.fleet.secretName }}{{ fail "fleet.secretName: name a Secret with the URL of the store and the secret of the fleet" }}{{ end }}
+{{- $name := .Values.fleet.name | default (printf "%s-%s" .Release.Namespace (include "healthbridge.name" .)) }}
+{{- $fleet := dict "name" $name "store" "${file:/etc/healthbridge-fleet/store}" "secretFile" "/etc/healthbridge-fleet/secret" "member" "${HEALTHBRIDGE_MEMBER}" }}
+{{- if .Values.fleet.zoneField }}{{ $_ := set $fleet "zone" "${HEALTHBRIDGE_ZONE}" }}{{ end }}
+{{- $_ := set $config "fleet" (merge $fleet .Values.fleet.options) }}
+{{- end }}
 {{- toYaml $config }}
+{{- end }}
+
+{{- define "healthbridge.kind" -}}
+{{- if .Values.fleet.enabled }}{{ .Values.fleet.kind }}{{ else }}Deployment{{ end }}
+{{- end }}
+
+{{/* What the variables of the container are: those of the fleet, and further ones. */}}
+{{- define "healthbridge.env" -}}
+{{- if .Values.fleet.enabled }}
+- { name: HEALTHBRIDGE_MEMBER, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+{{- with .Values.fleet.zoneField }}
+- name: HEALTHBRIDGE_ZONE
+  valueFrom: { fieldRef: { fieldPath: {{ . | quote }} } }
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "healthbridge.containerSecurity" -}}
