@@ -25,6 +25,8 @@ export function test(name: string, ...rest: readonly [Body] | readonly [options:
   collected.push({ name: `${collected.length} ${name}`, run: () => runTest(body) });
 }
 
+export { test as it };
+
 /** The tests that `load` defines, by names that are unique among them. */
 export async function collect(load: () => unknown): Promise<readonly CollectedTest[]> {
   const tests: CollectedTest[] = [];

@@ -9,6 +9,9 @@ import { BUNDLES, type Job, type Outcome } from "./tests.js";
 /** After so many mutants a process is replaced: failed tests leave timers and memory behind. */
 const MAX_JOBS = 200;
 
+/** Milliseconds of processor time that the tests of one mutant may take: slower tests judge only what few tests run. */
+const MAX_MUTANT_MS = 2_000;
+
 /** The part of Stryker's options that is used. */
 interface MutantRun {
   readonly activeMutant: { readonly id: string };
@@ -63,7 +66,13 @@ class Runner {
 
   #fastestFirst(tests: readonly string[]): readonly string[] {
     const msOf = (test: string) => this.#times.get(test) ?? 0;
-    return [...tests].sort((one, other) => msOf(one) - msOf(other));
+    const sorted = [...tests].sort((one, other) => msOf(one) - msOf(other));
+    let leftMs = MAX_MUTANT_MS;
+    return sorted.filter((test) => {
+      const isTried = leftMs > 0;
+      leftMs -= msOf(test);
+      return isTried;
+    });
   }
 
   async #ask(job: Job): Promise<Answer> {

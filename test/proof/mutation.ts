@@ -55,7 +55,12 @@ function areaOf(word: string): string {
 /** Mutates the files of an area, or one of them. */
 function runStryker(word: string, every: number): Report | undefined {
   const area = areaOf(word);
-  const mutate = `${AREAS[area]?.folder}${word === area ? "/**/*" : word.slice(area.length)}.ts`;
+  const { folder, without = [] } = AREAS[area] ?? { folder: "" };
+  const files = word === area ? ["/**/*", ...without.map((name) => `!/${name}`)] : [word.slice(area.length)];
+  const mutate = files
+    .map((name) => name.replace(/^(!?)\//, `$1${folder}/`))
+    .map((path) => `${path}.ts`)
+    .join(",");
   const env = { ...process.env, MUTATION_AREA: area, MUTANTS_EVERY: String(every) };
   const startedAt = performance.now();
   const { status } = spawnSync("npx", [...STRYKER, "--mutate", mutate], { stdio: "inherit", env });

@@ -53,7 +53,7 @@ const PROGRAMS: Readonly<Record<string, Reader>> = {
   grpcurl: (words) => [...words.flatMap(missingFile), ...words.flatMap(missingMethod)],
   ...Object.fromEntries(
     [
-      ...["cd", "cp", "echo", "export", "git", "install", "jq", "mkdir", "node", "sleep", "tar"],
+      ...["cd", "cp", "echo", "export", "git", "install", "jq", "mkdir", "node", "sleep", "tar", "umask"],
       ...["apt", "apt-get", "dpkg", "journalctl", "openssl", "pip", "python3", "systemctl", "systemd-analyze"],
       ...["buildah", "crun", "docker", "helm", "kubectl", "kustomize", "podman", "runc", "skopeo"],
     ].map((program) => [program, ofOthers]),

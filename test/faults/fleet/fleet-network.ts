@@ -58,6 +58,16 @@ export class FleetNetwork {
     return [this.#ip, "netns", "exec", this.#space(name)];
   }
 
+  /** Bytes that sockets of a namespace have sent, and that were not acknowledged. */
+  unsentBytes(name: string): number {
+    const sockets = execFileSync(this.#ip, ["netns", "exec", this.#space(name), debian("ss", "iproute2"), "-tnH"]);
+    // State Recv-Q Send-Q Local Peer
+    return sockets
+      .toString()
+      .split("\n")
+      .reduce((sum, line) => sum + Number(line.split(/\s+/)[2] ?? 0), 0);
+  }
+
   cut(one: string, other: string): void {
     for (const [from, to] of [
       [one, other],

@@ -16,23 +16,30 @@ import { eventually } from "../../support/eventually.js";
 import { notOutlive } from "../../support/not-outlive.js";
 import { FleetNetwork } from "./fleet-network.js";
 import { Recording } from "./recording.js";
+import { PASSWORD, PostgresServer, RedisServer, type StoreServer } from "./store-server.js";
 
 export const BEAT_MS = 500;
-export const LEASE_MS = 1_500;
+export const LEASE_MS = 2_000;
 export const SETTLE_MS = 500;
 export const EDGE_MS = 500;
 export const INTERVAL_MS = 1_000;
-export const TIMEOUT_MS = 500;
+export const TIMEOUT_MS = 800;
 export const STALE_MS = 8_000;
 export const PROMISE_MS = LEASE_MS + SETTLE_MS + BEAT_MS + EDGE_MS;
 /** What a loaded machine may add. */
-export const SLACK_MS = 3_000;
+export const SLACK_MS = Number(process.env.FLEET_SLACK_MS ?? 3_000);
 
-export const PASSWORD = "s3cret-Word";
 export const PORT = 8080;
 const TARGET_PORT = 9000;
-const STORE_PORT = 6379;
 const SECRET = "0123456789abcdef0123";
+/** How many of the services each member is asked for by a Watch of gRPC. */
+const MAX_WATCHES = 20;
+/** What a loaded machine may need to answer the test. */
+const ANSWER_MS = 20_000;
+/** What it may need to start a member. */
+const START_MS = 150_000;
+/** Two intervals of the defaults. */
+const DEFAULT_LOOK_MS = 22_000;
 
 export interface MemberOptions {
   /** More keys of `fleet`. */
@@ -47,11 +54,18 @@ export interface MemberOptions {
   readonly under?: readonly string[];
   readonly store?: string;
   readonly drainDelay?: string;
+  /** Arguments of Node, before the program. */
+  readonly nodeArgs?: readonly string[];
 }
 
 export interface SiteOptions extends MemberOptions {
   readonly targets?: number;
   readonly members?: number;
+  readonly engine?: "redis" | "postgres";
+  /** In place of INTERVAL_MS. A probe may take half of it. */
+  readonly intervalMs?: number;
+  /** The times of healthbridge's own defaults, in place of those above. */
+  readonly hasDefaultTimes?: boolean;
   /** How many members probe each target. Default: 2, but 1 for every third one, so that it has no second opinion. */
   readonly copies?: number;
   /** More checks, as lines of YAML. */
@@ -88,9 +102,15 @@ export class Member {
     return this.daemon.log.filter((line) => line.event === event).length;
   }
 
+  /** By its log: the metric is asked for where a row is about it, for that of many services is long. */
+  get isDetached(): boolean {
+    const last = this.daemon.log.findLast(({ event }) => event === "fleet-detached" || event === "fleet-attached");
+    return last?.event === "fleet-detached";
+  }
+
   /** The sum of the series of a metric that begin so. */
   async metric(series: string): Promise<number> {
-    const response = await fetch(`http://${this.address}:${PORT}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`http://${this.address}:${PORT}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
     const lines = (await response.text())
       .split("\n")
       .filter((line) => line.startsWith(series) && !line.startsWith("#"));
@@ -109,13 +129,14 @@ export class FleetSite {
   readonly #options: SiteOptions;
   readonly #ends: (() => Promise<void>)[] = [];
   readonly #starts = new Map<string, number>();
-  #store: (() => Promise<void>) | undefined;
+  readonly store: StoreServer;
 
   private constructor(site: number, options: SiteOptions) {
     this.#options = options;
     this.network = new FleetNetwork(site);
     this.targets = Array.from({ length: options.targets ?? 12 }, (_, index) => `t${index}`);
     writeFileSync(join(this.#folder, "secret"), SECRET, { mode: 0o600 });
+    this.store = options.engine === "postgres" ? new PostgresServer(this) : new RedisServer(this);
   }
 
   /** A fleet in which each service is SERVING at each member. The caller closes it. */
@@ -133,13 +154,13 @@ export class FleetSite {
   async #open(options: SiteOptions): Promise<void> {
     this.network.add("store", 2);
     this.network.add("targets", 3);
-    await this.startStore();
+    await this.store.start();
     await this.#startTargets(options.gateway === true);
     await options.prepare?.(this);
     const count = options.members ?? 3;
     await Promise.all(Array.from({ length: count }, (_, index) => this.start(`m${index + 1}`)));
-    await this.serves();
-    await this.settled();
+    await this.serves(START_MS);
+    await this.settled(START_MS);
   }
 
   /** Live members. */
@@ -164,24 +185,32 @@ export class FleetSite {
     const control = join(this.#folder, `${space}.sock`);
     writeFileSync(file, this.file(space, options));
     const under = [...this.network.within(space), ...(options.under ?? [])];
-    const daemon = new DaemonProcess(["serve", "-c", file], [], under);
+    const daemon = new DaemonProcess(["serve", "-c", file], options.nodeArgs ?? [], under);
     const member = new Member(space, name, daemon, this.network.addressOf(space), control);
     this.members.push(member);
-    this.recording.follow(name, `${member.address}:${PORT}`);
-    await eventually(() => member.lines("serving") > 0 || daemon.exit !== undefined, `${name} serves`);
+    this.recording.follow(name, `${member.address}:${PORT}`, ["", ...this.targets.slice(0, MAX_WATCHES)]);
+    await eventually(() => member.lines("serving") > 0 || daemon.exit !== undefined, `${name} serves`, START_MS);
     assert.equal(daemon.exit, undefined, daemon.stderr);
     return member;
   }
 
   /** The file of a member. */
   file(space: string, options: MemberOptions = {}): string {
-    const { fleet = "", more = "", checks, name = space, drainDelay = "0s", store } = { ...this.#options, ...options };
+    const merged = { ...this.#options, ...options };
+    const { fleet = "", more = "", checks, name = space, drainDelay = "0s", store = this.store.url } = merged;
+    const { intervalMs = INTERVAL_MS } = this.#options;
+    const times = this.#options.hasDefaultTimes
+      ? { fleet: "", defaults: "" }
+      : {
+          fleet: `, beat: ${BEAT_MS}ms, lease: ${LEASE_MS}ms, settle: ${SETTLE_MS}ms`,
+          defaults: `defaults: { interval: ${intervalMs}ms, timeout: ${intervalMs === INTERVAL_MS ? TIMEOUT_MS : intervalMs / 2}ms, edgeInterval: ${Math.max(EDGE_MS, intervalMs / 2)}ms, staleAfter: ${(STALE_MS * intervalMs) / INTERVAL_MS}ms, unhealthyThreshold: 2, healthyThreshold: 1 }`,
+        };
     const lines = [
       `listen: ["0.0.0.0:${PORT}"]`,
       `drainDelay: ${drainDelay}`,
       `control: ${join(this.#folder, `${space}.sock`)}`,
-      `fleet: { name: rows, store: "${store ?? this.storeUrl}", member: ${name}, secretFile: ${join(this.#folder, "secret")}, beat: ${BEAT_MS}ms, lease: ${LEASE_MS}ms, settle: ${SETTLE_MS}ms${fleet && `, ${fleet}`} }`,
-      `defaults: { interval: ${INTERVAL_MS}ms, timeout: ${TIMEOUT_MS}ms, edgeInterval: ${EDGE_MS}ms, staleAfter: ${STALE_MS}ms, unhealthyThreshold: 2, healthyThreshold: 1 }`,
+      `fleet: { name: rows, store: "${store}", member: ${name}, secretFile: ${join(this.#folder, "secret")}${times.fleet}${fleet && `, ${fleet}`} }`,
+      times.defaults,
       more,
       "checks:",
       checks ?? this.checks(),
@@ -205,23 +234,7 @@ export class FleetSite {
     return `http://${this.network.addressOf("targets")}:${TARGET_PORT}/${target}`;
   }
 
-  get storeUrl(): string {
-    return `redis://:${PASSWORD}@${this.network.addressOf("store")}:${STORE_PORT}`;
-  }
-
-  /** Starts redis-server in the namespace of the store. */
-  async startStore(): Promise<void> {
-    const args = ["--port", `${STORE_PORT}`, "--bind", "0.0.0.0", "--save", "", "--requirepass", PASSWORD];
-    this.#store = this.spawn("store", debian("redis-server"), [...args, "--dir", this.#folder]);
-    await eventually(() => this.redis("PING") === "PONG", "redis answers");
-  }
-
-  /** Kills redis-server: its memory is lost. */
-  async killStore(): Promise<void> {
-    await this.#store?.();
-  }
-
-  /** A command of an administrator. */
+  /** A command of an administrator of Redis. */
   redis(...command: readonly string[]): string {
     return this.redisOf("store", ...command);
   }
@@ -234,12 +247,17 @@ export class FleetSite {
   }
 
   /** Runs a program in a namespace until what is returned is called, or the test file ends. */
-  spawn(space: string, program: string, args: readonly string[]): () => Promise<void> {
+  spawn(
+    space: string,
+    program: string,
+    args: readonly string[],
+    signal: NodeJS.Signals = "SIGKILL",
+  ): () => Promise<void> {
     const [first = "", ...rest] = [...this.network.within(space), program, ...args];
     const child = spawn(first, rest, { stdio: ["ignore", "ignore", "inherit"] });
     notOutlive(child, () => child.kill("SIGKILL"));
     const stop = async () => {
-      child.kill("SIGKILL");
+      child.kill(signal);
       await eventually(() => child.exitCode !== null || child.signalCode !== null, `${program} ends`);
     };
     this.#ends.push(stop);
@@ -248,7 +266,9 @@ export class FleetSite {
 
   /** Makes targets ok, fail, hang or dead. */
   async set(state: "ok" | "fail" | "hang" | "dead", ...names: readonly string[]): Promise<void> {
-    for (const name of names) if (state !== "ok") this.sick.add(name).add("");
+    for (const name of names)
+      if (state === "ok") this.recording.failing.delete(name);
+      else this.sick.add(name).add("");
     await this.#ask(`set?state=${state}`, { names });
   }
 
@@ -263,6 +283,13 @@ export class FleetSite {
 
   async forgetHits(): Promise<void> {
     await this.#ask("forget", {});
+  }
+
+  /** The longest time without a probe of any target, in milliseconds, since the last `forgetHits`. */
+  async longestGap(): Promise<number> {
+    // the targets' own process answers
+    const gaps = (await (await this.#fetch("gaps")).json()) as Record<string, number>;
+    return Math.max(...this.targets.map((name) => gaps[name] ?? Number.POSITIVE_INFINITY));
   }
 
   /** Which members have probed each target, since the last `forgetHits`. */
@@ -281,10 +308,16 @@ export class FleetSite {
   }
 
   /** Who probes each target: those that do so within one interval. */
-  async owners(withinMs = 2 * INTERVAL_MS): Promise<ReadonlyMap<string, readonly string[]>> {
+  async owners(withinMs = this.#lookMs): Promise<ReadonlyMap<string, readonly string[]>> {
     await this.forgetHits();
     await new Promise((resolve) => setTimeout(resolve, withinMs));
     return this.probers();
+  }
+
+  /** Two intervals. */
+  get #lookMs(): number {
+    const { hasDefaultTimes, intervalMs = INTERVAL_MS } = this.#options;
+    return hasDefaultTimes ? DEFAULT_LOOK_MS : 2 * intervalMs;
   }
 
   /** Waits until each live member tells SERVING of each target that is not sick. */
@@ -309,11 +342,14 @@ export class FleetSite {
     await eventually(() => others().length === 0, `${status} everywhere`, withinMs).catch((error: Error) => {
       throw new Error(`${error.message}: ${others().join(", ")}`);
     });
-    return performance.now() - since;
+    const tookMs = performance.now() - since;
+    if (status === "NOT_SERVING")
+      for (const name of services) if (this.targets.includes(name)) this.recording.failing.add(name);
+    return tookMs;
   }
 
   /** Waits until each target is probed by as many members as it has copies, all of them live. */
-  async settled(withinMs = 30_000): Promise<void> {
+  async settled(withinMs = Math.max(30_000, 3 * this.#lookMs)): Promise<void> {
     let wrong: readonly string[] = [];
     await eventually(
       async () => {
@@ -333,6 +369,37 @@ export class FleetSite {
     });
   }
 
+  /** The sum of a metric over all live members. */
+  async sum(series: string): Promise<number> {
+    const all = await Promise.all(this.live.map((member) => member.metric(series)));
+    return all.reduce((total, each) => total + each, 0);
+  }
+
+  /** The lines of an event in the logs of all live members. */
+  lines(event: string): readonly string[] {
+    return this.live.flatMap(({ process, daemon }) =>
+      daemon.log.filter((line) => line.event === event).map((line) => `${process}: ${JSON.stringify(line)}`),
+    );
+  }
+
+  /** What is logged of an event from now on. */
+  newLines(event: string): () => readonly string[] {
+    const before = new Set(this.lines(event));
+    return () => this.lines(event).filter((line) => !before.has(line));
+  }
+
+  /** Waits until no live member is detached. */
+  async attached(): Promise<void> {
+    await eventually(() => this.live.every((member) => !member.isDetached), "all members are attached");
+  }
+
+  /** Waits until all live members are detached. Returns the milliseconds that it took. */
+  async detached(): Promise<number> {
+    const since = performance.now();
+    await eventually(() => this.live.every((member) => member.isDetached), "all members are detached");
+    return performance.now() - since;
+  }
+
   async kill(member: Member): Promise<void> {
     this.recording.ends(member.process);
     await member.daemon.kill();
@@ -347,12 +414,13 @@ export class FleetSite {
     return performance.now() - since;
   }
 
-  /** No healthy target ever left SERVING, at no member, and no stream broke. */
+  /** No healthy target ever left SERVING, and no failing one came back, at no member, and no stream broke. */
   judge(): void {
     assert.deepEqual(
       this.recording.falls((service) => this.sick.has(service)),
       [],
     );
+    assert.deepEqual(this.recording.falseOks, []);
     assert.deepEqual(this.recording.broken, []);
   }
 
@@ -364,6 +432,7 @@ export class FleetSite {
     }
     for (const end of this.#ends) await end().catch(() => {});
     this.network.remove();
+    this.store.remove();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -388,7 +457,7 @@ export class FleetSite {
   }
 
   #fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(ANSWER_MS);
     return fetch(`http://${this.network.addressOf("targets")}:${TARGET_PORT}/-/${path}`, { ...init, signal });
   }
 }

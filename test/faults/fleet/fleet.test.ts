@@ -6,8 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
 import { FleetSite, LEASE_MS, PORT } from "./fleet-site.js";
-
-const KEY = "{healthbridge:rows}";
+import { REDIS_KEY as KEY } from "./store-server.js";
 
 /** Reports come more often than a lease. A machine that stands still for so long fails the row. */
 const TTL_MS = 6_000;
@@ -24,10 +23,6 @@ describe("a fleet of three", () => {
   });
   after(() => site.close());
 
-  const sum = async (series: string) => {
-    const all = await Promise.all(site.live.map((member) => member.metric(series)));
-    return all.reduce((total, each) => total + each, 0);
-  };
   const post = (space: string) =>
     fetch(`http://${site.network.addressOf(space)}:${PORT}/heartbeat/job`, {
       method: "POST",
@@ -56,19 +51,14 @@ describe("a fleet of three", () => {
   });
 
   test("FLUSHALL, and records that are removed: the store has all votes again, and no member dies [F11]", async () => {
-    const keys = () =>
-      site
-        .redis("KEYS", `${KEY}:cells:*`)
-        .split("\n")
-        .filter((key) => key !== "");
-    const cells = () => keys().reduce((total, key) => total + Number(site.redis("HLEN", key)) - 1, 0);
-    const before = cells();
-    for (const command of [["FLUSHALL"], ["DEL", `${KEY}:beats`], ["DEL", `${KEY}:log`], ["DEL", keys()[0] ?? ""]]) {
-      site.redis(...command);
-      await eventually(() => cells() === before, `all cells are back after ${command[0]}`, PATIENCE_MS);
+    const deaths = site.newLines("fleet-member-dead");
+    const before = site.store.cells();
+    for (const [name, lose] of site.store.losses()) {
+      lose();
+      await eventually(() => site.store.cells() === before, `all votes are back after ${name}`, PATIENCE_MS);
     }
     await pause(2 * LEASE_MS);
-    assert.ok(site.live.every((member) => member.lines("fleet-member-dead") === 0));
+    assert.deepEqual(deaths(), []);
     site.judge();
   });
 
@@ -79,12 +69,12 @@ describe("a fleet of three", () => {
       .redis("HKEYS", key)
       .split("\n")
       .find((each) => site.targets.includes(each) && each !== "t4");
-    const refused = await sum("healthbridge_fleet_refused_records_total");
+    const refused = await site.sum("healthbridge_fleet_refused_records_total");
     await site.set("fail", "t4");
     await site.tells("NOT_SERVING", ["t4"], PATIENCE_MS);
     site.redis("XADD", `${KEY}:log`, "*", run, "9:forged", "t4", site.redis("HGET", key, name ?? ""));
     site.redis("XADD", `${KEY}:log`, "*", run, "9:forged", "t5", '{"state":"failing"}');
-    const isCounted = async () => (await sum("healthbridge_fleet_refused_records_total")) > refused;
+    const isCounted = async () => (await site.sum("healthbridge_fleet_refused_records_total")) > refused;
     await eventually(isCounted, "they are counted", PATIENCE_MS);
     await pause(2 * LEASE_MS);
     for (const { process } of site.live) assert.equal(site.recording.status(process, "t4"), "NOT_SERVING");
@@ -94,6 +84,7 @@ describe("a fleet of three", () => {
 
   test("SIGTERM: successors probe what the member probed alone, before it has left [F3]", async () => {
     const { space, names } = await alone();
+    const deaths = site.newLines("fleet-member-dead");
     await site.forgetHits();
     await site.terminate(site.member(space));
     const probers = await site.probers();
@@ -106,7 +97,7 @@ describe("a fleet of three", () => {
       () => site.live.every((member) => member.lines("fleet-member-left") > 0),
       "all know that it has left",
     );
-    assert.ok(site.live.every((member) => member.lines("fleet-member-dead") === 0));
+    assert.deepEqual(deaths(), []);
     await site.start(space);
     await site.serves(PATIENCE_MS);
     await site.settled(PATIENCE_MS);

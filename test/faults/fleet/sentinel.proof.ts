@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { debian } from "../../interop/install.js";
 import { eventually, pause } from "../../support/eventually.js";
-import { FleetSite, LEASE_MS, PASSWORD, STALE_MS } from "./fleet-site.js";
+import { FleetSite, LEASE_MS, STALE_MS } from "./fleet-site.js";
+import { PASSWORD } from "./store-server.js";
 
 const [STORE, REPLICA, THIRD] = ["10.214.6.2", "10.214.6.4", "10.214.6.5"];
 
@@ -66,12 +67,6 @@ describe("a fleet on a store with Sentinels", () => {
   });
 
   const role = (space: string) => site.redisOf(space, "INFO", "replication").match(/role:(\w+)/)?.[1];
-  const attached = () =>
-    eventually(async () => {
-      const detached = await Promise.all(site.live.map((member) => member.metric("healthbridge_fleet_detached")));
-      return detached.every((each) => each === 0);
-    }, "all members are attached");
-
   test("two primaries, each with members: statuses stay true, and the tables converge when they are healed [F13]", async () => {
     const cuts = ["m1", "store"].flatMap((one) =>
       ["m2", "m3", "store2", "third"].map((other) => [one, other] as const),
@@ -84,7 +79,7 @@ describe("a fleet on a store with Sentinels", () => {
     site.judge();
     site.network.healAll();
     await eventually(() => role("store") === "slave", "the old primary follows the new one");
-    await attached();
+    await site.attached();
     await site.recover("t1");
     await site.settled();
     site.judge();
@@ -102,7 +97,7 @@ describe("a fleet on a store with Sentinels", () => {
     site.redisOf("store2", "SHUTDOWN", "NOSAVE");
     site.network.heal("store", "store2");
     await eventually(() => role("store") === "master", "the other one is the primary", 60_000);
-    await attached();
+    await site.attached();
     await pause(2 * LEASE_MS);
     for (const { process } of site.live) assert.equal(site.recording.status(process, "t2"), "NOT_SERVING");
     await site.recover("t2");

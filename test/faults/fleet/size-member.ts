@@ -5,7 +5,8 @@
  *     node size-member.ts votes A,B PORT COUNT      some members without checks: they vote at once, as they are told
  *
  * Commands come as lines on stdin, and answers go as lines of JSON to stdout: `start`, `fall MS`, `turns` (the CPU time of the
- * longest turn of the event loop since the last time, in milliseconds), `state`.
+ * longest turn of the event loop since the last time, and the time in all that this thread has waited for a processor, in
+ * milliseconds), `state`.
  */
 import { openSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -80,8 +81,7 @@ async function withChecks(name: string): Promise<SizeMember> {
       source: { kind: "prober", prober: prober() } as const,
       options: OPTIONS,
     })),
-    // "" over all checks is evaluated anew with each change: with so many checks, an operator declares what it depends on
-    services: [{ name: "", members: [nameOf(0)], policy: { kind: "all" } }],
+    services: [],
     ...{ isolation: undefined, allowLinkLocal: false },
   });
   return {
@@ -157,7 +157,9 @@ function definition(index: number, digest: string): Definition {
 /** The CPU time of this thread: wall time would include the time of other processes. */
 const schedule = openSync("/proc/thread-self/schedstat", "r");
 const bytes = Buffer.alloc(100);
-const cpuMs = () => Number(bytes.toString("latin1", 0, readSync(schedule, bytes, 0, 100, 0)).split(" ")[0]) / 1e6;
+const scheduleMs = (field: 0 | 1) =>
+  Number(bytes.toString("latin1", 0, readSync(schedule, bytes, 0, 100, 0)).split(" ")[field]) / 1e6;
+const cpuMs = () => scheduleMs(0);
 let [last, longest] = [cpuMs(), 0];
 const measure = () => {
   const now = cpuMs();
@@ -168,8 +170,8 @@ const measure = () => {
 
 const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const make = kind === "checks" ? withChecks : withVotes;
-const members = await Promise.all(names.split(",").map(make));
 measure();
+const members = await Promise.all(names.split(",").map(make));
 say({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, value] = line.split(" ");
@@ -177,7 +179,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command === "fall")
     void Promise.all(members.map((member) => member.fall(Number(value)))).then(() => say({ fallen: true }));
   if (command === "turns") {
-    say({ longestMs: longest });
+    say({ longestMs: longest, waitedMs: scheduleMs(1) });
     longest = 0;
   }
   if (command === "exit") process.exit(0);

@@ -5,7 +5,8 @@
  *                              +-- redis-server         FLEET_SIZE=100000 is the size of the contract; CI takes 20,000
  *     a, b: votes alone ------'
  *
- * The CPU time of the longest turn of the event loop stands for its delay: wall time has that of other processes in it.
+ * Time in which a member waits for a processor does not count, neither in a turn of its event loop nor until it is ready:
+ * that is the time of other processes.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -32,6 +33,7 @@ const PROGRAM = fileURLToPath(new URL("size-member.ts", import.meta.url));
 
 interface Answer {
   readonly longestMs?: number;
+  readonly waitedMs?: number;
   readonly fallen?: boolean;
   readonly started?: boolean;
   readonly members?: readonly Readonly<Record<string, number | boolean>>[];
@@ -97,6 +99,13 @@ describe(`a fleet with ${COUNT} checks`, () => {
     await late.next("the late member");
     peers.send("start");
     await peers.all("passing");
+    let written = -1;
+    const isQuiet = async () => {
+      const before = written;
+      written = await writes();
+      return written === before;
+    };
+    await eventually(() => pause(2_000).then(isQuiet), "all votes of a and b are in the store", PATIENCE_MS);
   });
 
   after(async () => {
@@ -107,16 +116,18 @@ describe(`a fleet with ${COUNT} checks`, () => {
   test("a late joiner knows all statuses soon, startup waits for that, and its event loop is never blocked [F23]", async (t) => {
     const [before] = (await late.ask("state")).members ?? [];
     assert.deepEqual([before?.pending, (await late.ask("started")).started], [COUNT, false]);
-    const longestBefore = (await late.ask("turns")).longestMs;
+    const planned = await late.ask("turns");
     late.send("start");
     const startedAt = performance.now();
     await eventually(async () => (await late.ask("started")).started === true, "startup is open", PATIENCE_MS);
-    const readyMs = performance.now() - startedAt;
-    const { longestMs = Number.NaN } = await late.ask("turns");
+    const passedMs = performance.now() - startedAt;
+    const { longestMs = Number.NaN, waitedMs = Number.NaN } = await late.ask("turns");
+    const readyMs = passedMs - (waitedMs - (planned.waitedMs ?? Number.NaN));
     const [now] = (await late.ask("state")).members ?? [];
     assert.equal(now?.passing, COUNT, "startup has waited for all checks");
     t.diagnostic(
-      `ready after ${readyMs.toFixed(0)} ms; longest turn ${longestMs.toFixed(1)} ms (planning: ${longestBefore})`,
+      `ready after ${readyMs.toFixed(0)} ms (with waits for a processor: ${passedMs.toFixed(0)} ms); ` +
+        `longest turn ${longestMs.toFixed(1)} ms (planning: ${planned.longestMs?.toFixed(0)} ms)`,
     );
     assert.ok(readyMs <= READY_MS * TOLERANCE, `ready after ${readyMs} ms`);
     assert.ok(longestMs <= MAX_TURN_MS, `the longest turn was ${longestMs} ms`);

@@ -1,0 +1,122 @@
+/**
+ * What the bench `fleet` starts: targets at an address that is not loopback, a Redis, and daemons that probe the targets.
+ *
+ * A check of a loopback address would be one of each machine, so an address is added to the loopback interface. Needs root.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { debian } from "../../test/interop/install.js";
+import { Running, run, startRedis } from "../../test/interop/peers.js";
+import { eventually, pause } from "../../test/support/eventually.js";
+import { freePort } from "../../test/support/free-port.js";
+import { BUILDS, mainOf } from "../measuring/builds.js";
+
+/** The number of checks. */
+export const CHECKS = Number(process.env.FLEET_CHECKS ?? 30_000);
+/** The first third of the targets can fall. */
+const [TARGETS, CAN_FALL] = [9, 3];
+const INTERVAL_S = 10;
+const START_MS = 240_000;
+/** Of the range for benchmarks, RFC 2544. */
+const ADDRESS = "198.18.0.1";
+const WRITES = /cmdstat_(?:hset|hdel|xadd|xtrim|del|set):calls=(\d+)/g;
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK";
+const DOWN = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+
+export interface Daemon {
+  readonly program: Running;
+  readonly port: number;
+}
+
+export class FleetSite {
+  readonly redis: Running;
+  readonly #redisPort: number;
+  readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-bench-"));
+  readonly #targets: Server[] = [];
+  #isDown = false;
+
+  static async start(): Promise<FleetSite> {
+    execFileSync(debian("ip", "iproute2"), ["addr", "replace", `${ADDRESS}/32`, "dev", "lo"]);
+    const port = await freePort();
+    const site = new FleetSite(await startRedis(port), port);
+    for (let at = 0; at < TARGETS; at += 1) site.#targets.push(await site.#listening(at < CAN_FALL));
+    return site;
+  }
+
+  private constructor(redis: Running, redisPort: number) {
+    this.redis = redis;
+    this.#redisPort = redisPort;
+  }
+
+  async stop(): Promise<void> {
+    for (const target of this.#targets) target.close();
+    await this.redis.stop();
+    execFileSync(debian("ip", "iproute2"), ["addr", "del", `${ADDRESS}/32`, "dev", "lo"]);
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** The names of the checks that fall with `fall`. */
+  get falling(): readonly string[] {
+    const all = Array.from({ length: CHECKS }, (_, index) => index);
+    return all.filter((index) => index % TARGETS < CAN_FALL).map((index) => `check-${index}`);
+  }
+
+  /** A third of all targets fails from now on. */
+  fall(): void {
+    this.#isDown = true;
+  }
+
+  /** All targets answer again, and the store is empty. */
+  async reset(): Promise<void> {
+    this.#isDown = false;
+    await this.#redisCli("flushall");
+  }
+
+  /** The commands that have changed the store. A beat is one of them. */
+  async writes(): Promise<number> {
+    const calls = (await this.#redisCli("info", "commandstats")).matchAll(WRITES);
+    return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  /** Starts a member; with the name `""`, a daemon without a fleet. It is ready when each check has a result. */
+  async daemon(name: string): Promise<Daemon> {
+    const port = await freePort();
+    const [file, secretFile] = [join(this.#folder, `${name}.yaml`), join(this.#folder, "secret")];
+    writeFileSync(secretFile, "a secret of the fleet");
+    const store = `redis://127.0.0.1:${this.#redisPort}`;
+    const fleet = `fleet: { name: bench, store: "${store}", member: ${name}, secretFile: ${secretFile} }`;
+    const checks = Array.from({ length: CHECKS }, (_, index) => {
+      const address = this.#targets[index % TARGETS]?.address();
+      const target = typeof address === "object" && address !== null ? address.port : 0;
+      return `  check-${index}: { target: "http://${ADDRESS}:${target}/", interval: ${INTERVAL_S}s }`;
+    });
+    const lines = [`listen: ["127.0.0.1:${port}"]`, ...(name === "" ? [] : [fleet]), "checks:", ...checks];
+    writeFileSync(file, lines.join("\n"));
+    const [build] = BUILDS;
+    if (build === undefined) throw new Error("there is a build of this checkout");
+    const program = new Running(process.execPath, [mainOf(build), "serve", "-c", file, "--log-level", "warn"]);
+    const isStarted = async () => {
+      if (program.ended) throw new Error(`it has ended: ${program.output.slice(-2_000)}`);
+      const answer = await fetch(`http://127.0.0.1:${port}/startupz`).catch(() => undefined);
+      return answer?.status === 200;
+    };
+    await eventually(() => pause(100).then(isStarted), `${name} has started`, START_MS);
+    return { program, port };
+  }
+
+  async #redisCli(...args: readonly string[]): Promise<string> {
+    return (await run(debian("redis-cli", "redis-tools"), ["-p", `${this.#redisPort}`, ...args])).stdout;
+  }
+
+  /** A cheap server of HTTP: it keeps connections, and does not read requests. */
+  #listening(canFall: boolean): Promise<Server> {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => void socket.write(canFall && this.#isDown ? DOWN : OK));
+    });
+    return new Promise((resolve) => server.listen({ port: 0, host: ADDRESS, backlog: 4_096 }, () => resolve(server)));
+  }
+}
