@@ -1,7 +1,8 @@
 /**
  * One outage is one alert: Redis, Flower with two Celery workers, healthbridge, and a Prometheus with the rules. The
  * queries of the dashboard are asked of the same Prometheus. For those of discovery there are instances from a file, whose
- * source fails for a time, and clients: an xDS stream that refuses a response, and a blocked query of Consul's API.
+ * source fails for a time, and clients: an xDS stream that refuses a response, and a blocked query of Consul's API. For those
+ * of fleets, healthbridge is the only member of one, on a Redis of its own, and a job reports to it.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -92,6 +93,12 @@ describe("a Celery cluster under the rules", () => {
     const index = (await fetch(url)).headers.get("x-consul-index");
     void fetch(`${url}?index=${index}&wait=5m`, { signal: query.signal }).catch(() => {});
   };
+  /** A report of the job: a vote of this member. */
+  const report = async () => {
+    const headers = { authorization: "Bearer job" };
+    const url = `http://127.0.0.1:${daemon.port}/heartbeat/job`;
+    assert.equal((await fetch(url, { method: "POST", headers })).status, 200);
+  };
   const operate = async (...args: readonly string[]) => {
     const { code, stderr } = await run(process.execPath, [MAIN, ...args, "--control", file("control.sock")]);
     assert.equal(code, 0, stderr);
@@ -110,7 +117,10 @@ describe("a Celery cluster under the rules", () => {
   before(async () => {
     debian("prometheus"); // before the targets are probed: an installation blocks their thread
     [redisPort, flowerPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
+    const fleetPort = await freePort();
     await startBroker();
+    programs.push(await startRedis(fleetPort));
+    writeFileSync(file("secret"), "a secret of the fleet");
     for (const name of ["one", "two"])
       workers.push(celery("worker", "--concurrency=1", "--pool=solo", `--hostname=${name}@here`));
     await startFlower();
@@ -125,11 +135,13 @@ listen: ["127.0.0.1:0"]
 control: ${file("control.sock")}
 drainDelay: 0s
 discovery: { listen: "127.0.0.1:${discoveryPort}" }
+fleet: { name: test, member: m1, store: "redis://127.0.0.1:${fleetPort}", secretFile: ${file("secret")} }
 checks:
   orders: { target: "http://{address}/", instances: { file: ${file("targets.json")}, refresh: 1s }, ${times} }
   broker: { target: "redis://127.0.0.1:${redisPort}", ${times} }
   flower: { target: "http://127.0.0.1:${flowerPort}/healthcheck", ${times} }
   workers: { target: "flower+http://127.0.0.1:${flowerPort}", forgetAfter: 5s, staleAfter: 10s, ${times} }
+  job: { heartbeat: { ttl: 1h, token: job }, services: [jobs] }
   secure: { target: "${await startSecure()}", tls: { caFile: ${file("ca.pem")} }, ${times} }
   extra: { target: "${extra.url}", critical: false, ${times} }
   spare: { target: "${extra.url}", ${times} }
@@ -140,6 +152,7 @@ overall: [celery, secure]
     writeFileSync(file("healthbridge.yaml"), configuration);
     daemon = await DaemonProcess.serve("-c", file("healthbridge.yaml"));
     await operate("drain", "spare");
+    await report();
     prometheus = await PrometheusServer.start(`127.0.0.1:${daemon.port}`);
   });
   after(async () => {
@@ -161,6 +174,8 @@ overall: [celery, secure]
     t.after(writeInstances);
     writeFileSync(file("targets.json"), "{"); // what was found stays
     await subscribe(t);
+    const reports = setInterval(() => void report(), 1_000);
+    t.after(() => clearInterval(reports));
     const discovery = {
       'instances{service="orders",state="healthy"}': 1,
       'subscribers{form="xds"}': 1,

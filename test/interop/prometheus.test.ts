@@ -71,7 +71,11 @@ describe("the alert rules", () => {
       if (alert === undefined) continue;
       assert.match(time, /^\d+[smh]$/, alert);
       assert.match(labels.severity, /^(?:critical|warning)$/, alert);
-      assert.match(`${annotations.summary}${annotations.description}`, /\$labels\.(?:service|check|instance)/, alert);
+      assert.match(
+        `${annotations.summary}${annotations.description}`,
+        /\$labels\.(?:service|check|instance|job)/,
+        alert,
+      );
     }
   });
 
