@@ -14,7 +14,7 @@ export interface Beat {
   readonly zone: string | undefined;
   /** Of healthbridge. */
   readonly version: string;
-  /** Grows with every beat. Alive means: it has grown. */
+  /** Grows with every beat. A run is alive when it has grown. */
   readonly counter: number;
   /** Milliseconds since the start of the run, by its monotonic clock: the age of a vote is the difference to `Cell.castAtMs`. */
   readonly uptimeMs: number;

@@ -81,7 +81,7 @@ export class FleetCodec {
   readonly #signer: Signer;
   readonly #hashing: KeyObject;
 
-  /** @param secret `undefined`: only for a store that no one else writes to. Signatures tell damage from data then. */
+  /** @param secret `undefined`: only for a store that members alone write to. Signatures find damage then. */
   constructor(fleet: string, secret: string | undefined) {
     const key = (use: string) => Buffer.from(hkdfSync("sha256", secret ?? "", fleet, use, 32));
     this.#signer = new Signer(key("healthbridge fleet: signatures"));

@@ -4,7 +4,7 @@
  *     beats read:   c=7   c=8   c=8   c=8   c=8   c=8   c=8
  *     silence:       0     0     1     2     3     4     5 = lease: dead
  *
- * Alive means that the counter of a run has grown. No clock is compared with another one. Silence grows by the time since the
+ * A run is alive when its counter has grown. No clock is compared with another one. Silence grows by the time since the
  * last read that has succeeded, but by at most one and a half beats: time in which this member heard nothing at all, because the
  * store was away or its own process stood still, does not count against the others.
  *
@@ -125,7 +125,7 @@ export class Members {
     return member.isConfirmed && !this.isGone(member);
   }
 
-  /** Runs whose records nobody needs any more. */
+  /** Runs whose records are of no use any more. */
   forgettable(): readonly Run[] {
     const limitMs = LEASES_UNTIL_FORGOTTEN * this.#options.leaseMs;
     return [...this.#members.values()]

@@ -89,7 +89,7 @@ export class Notifier {
     await this.#deps.store.keepText(name, `${this.#sign(name, text)} ${text}`);
   }
 
-  /** Whether a member may do what is done once: false when another one has it. A failure means no. */
+  /** Whether a member may do what is done once: false when another one has it, and after a failure. */
   async claim(name: string, ttlMs: number): Promise<boolean> {
     const { store, run } = this.#deps;
     return (await store.hold(name, run, ttlMs).catch(() => undefined)) === run;

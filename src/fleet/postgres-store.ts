@@ -71,7 +71,7 @@ const WRITE = `
   ON CONFLICT (fleet, run, sequence) DO UPDATE SET head = excluded.head, cells = excluded.cells, written = now()
   RETURNING (SELECT head FROM healthbridge.heads WHERE fleet = $1 AND run = $2) AS before`;
 
-/** Before the cells are replaced in parts: without a head, no one reads them. */
+/** Before the cells are replaced in parts: without a head, members do not read them. */
 const EMPTY = `
   WITH head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = $2)
   DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = $2`;

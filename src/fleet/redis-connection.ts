@@ -55,7 +55,7 @@ const MAX_QUEUE = 10_000;
 
 const MAX_MESSAGE_LENGTH = 200;
 
-/** Errors of Redis: what the user may not do, and what no one may do now. Source: redis.io, and server.c of Redis 7. */
+/** Errors of Redis: what the user may not do, and what no user may do now. Source: redis.io, and server.c of Redis 7. */
 const REFUSALS =
   /^(?:NOPERM|NOAUTH|WRONGPASS|READONLY|OOM|MISCONF|NOREPLICAS|DENIED|ERR invalid password|ERR AUTH|ERR RedisClient sent AUTH)/;
 

@@ -48,7 +48,7 @@ describe("a fleet of three, each of which can probe two thirds of the targets", 
     assert.deepEqual(await site.owners(), owners);
   });
 
-  test("an own check that fails is told by its owner, and by no one else [F9]", async () => {
+  test("an own check that fails is told by its owner, and by no other member [F9]", async () => {
     const [name = "", [owner = ""] = []] = [...(await site.owners())][0] ?? [];
     await site.set("fail", name);
     const status = (space: string) => site.recording.status(site.member(space).process, name);

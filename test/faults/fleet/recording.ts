@@ -38,7 +38,7 @@ export class Recording {
   readonly failing = new Set<string>();
   /** SERVING that was told of these. */
   readonly falseOks: string[] = [];
-  /** Streams that the process ended, though nobody told it to. */
+  /** Streams that the process ended, without an order. */
   readonly broken: string[] = [];
 
   /** Follows a process from its start. @param watched services that are watched over gRPC too */

@@ -196,7 +196,7 @@ export class Oracle {
       } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs)
         good += this.#hasSeat(voter, check) && this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
     }
-    // nobody votes, or one of them has not voted yet: what it was, until it is stale
+    // there is no vote, or one of them has not voted yet: what it was, until it is stale
     if (!hasTurned && (good === 0 || this.#isAwaited(member, check))) return;
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
     if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
