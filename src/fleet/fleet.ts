@@ -7,7 +7,7 @@
  *                            '--------------------> decisions <---------------' ----------------decide--> checks
  *
  * This file connects the parts, and has no rule of its own: who is alive (members), who may get checks and when (roster),
- * who probes what (assignment, seats), what is true (agreement, decisions), what a lost store means (detachment).
+ * which members probe a check (assignment, seats), what is true (agreement, decisions), what a lost store means (detachment).
  */
 import { background } from "../core/background.js";
 import { settledWithin } from "../core/clock.js";

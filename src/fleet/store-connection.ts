@@ -19,7 +19,7 @@ export interface Link<Client> {
   open(): Promise<Client>;
   /** Closes all that is open, and what is being opened. */
   drop(): void;
-  /** What an error means, and whether the connection is of no use any more. */
+  /** The fault that an error stands for, and whether the connection is of no use after it. */
   failureOf(error: unknown): { readonly failure: StoreError; readonly isLost: boolean };
 }
 
