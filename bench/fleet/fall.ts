@@ -22,7 +22,7 @@ export async function measureFall(site: FleetSite, daemons: readonly Daemon[]): 
   try {
     const watches = await Promise.all(clients.flatMap((client) => watched.map((check) => watchFall(client, check))));
     const [writes, at] = [await site.writes(), performance.now()];
-    site.fall();
+    await site.fall();
     const told = await inTime(Promise.all(watches.map(({ told }) => told)), "all members tell the fall", TOLD_MS);
     const allToldMs = performance.now() - at;
     const spreads = watched.map((_, index) => {

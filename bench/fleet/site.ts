@@ -4,8 +4,9 @@
  * A check of a loopback address would be one of each machine, so an address is added to the loopback interface. Needs root.
  */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { debian } from "../../test/interop/install.js";
@@ -18,13 +19,10 @@ import { BUILDS, mainOf } from "../measuring/builds.js";
 export const CHECKS = Number(process.env.FLEET_CHECKS ?? 30_000);
 /** The first third of the targets can fall. */
 const [TARGETS, CAN_FALL] = [9, 3];
-const INTERVAL_S = 10;
 const START_MS = 240_000;
 /** Of the range for benchmarks, RFC 2544. */
 const ADDRESS = "198.18.0.1";
 const WRITES = /cmdstat_(?:hset|hdel|xadd|xtrim|del|set):calls=(\d+)/g;
-const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK";
-const DOWN = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
 export interface Daemon {
   readonly program: Running;
@@ -35,14 +33,13 @@ export class FleetSite {
   readonly redis: Running;
   readonly #redisPort: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "healthbridge-bench-"));
-  readonly #targets: Server[] = [];
-  #isDown = false;
+  readonly #targets: Target[] = [];
 
   static async start(): Promise<FleetSite> {
     execFileSync(debian("ip", "iproute2"), ["addr", "replace", `${ADDRESS}/32`, "dev", "lo"]);
     const port = await freePort();
     const site = new FleetSite(await startRedis(port), port);
-    for (let at = 0; at < TARGETS; at += 1) site.#targets.push(await site.#listening(at < CAN_FALL));
+    for (let at = 0; at < TARGETS; at += 1) site.#targets.push(await Target.start());
     return site;
   }
 
@@ -52,7 +49,7 @@ export class FleetSite {
   }
 
   async stop(): Promise<void> {
-    for (const target of this.#targets) target.close();
+    for (const target of this.#targets) await target.stop();
     await this.redis.stop();
     execFileSync(debian("ip", "iproute2"), ["addr", "del", `${ADDRESS}/32`, "dev", "lo"]);
     rmSync(this.#folder, { recursive: true });
@@ -61,17 +58,17 @@ export class FleetSite {
   /** The names of the checks that fall with `fall`. */
   get falling(): readonly string[] {
     const all = Array.from({ length: CHECKS }, (_, index) => index);
-    return all.filter((index) => index % TARGETS < CAN_FALL).map((index) => `check-${index}`);
+    return all.filter((index) => index % TARGETS < CAN_FALL).map((index) => `c${index}`);
   }
 
-  /** A third of all targets fails from now on. */
-  fall(): void {
-    this.#isDown = true;
+  /** A third of all targets refuses connections from now on. */
+  async fall(): Promise<void> {
+    await Promise.all(this.#targets.slice(0, CAN_FALL).map((target) => target.stop()));
   }
 
-  /** All targets answer again, and the store is empty. */
+  /** All targets accept connections again, and the store is empty. */
   async reset(): Promise<void> {
-    this.#isDown = false;
+    await Promise.all(this.#targets.slice(0, CAN_FALL).map((target) => target.listen()));
     await this.#redisCli("flushall");
   }
 
@@ -89,9 +86,8 @@ export class FleetSite {
     const store = `redis://127.0.0.1:${this.#redisPort}`;
     const fleet = `fleet: { name: bench, store: "${store}", member: ${name}, secretFile: ${secretFile} }`;
     const checks = Array.from({ length: CHECKS }, (_, index) => {
-      const address = this.#targets[index % TARGETS]?.address();
-      const target = typeof address === "object" && address !== null ? address.port : 0;
-      return `  check-${index}: { target: "http://${ADDRESS}:${target}/", interval: ${INTERVAL_S}s }`;
+      // short, with the default interval of 10 s: a configuration has at most 1 MiB
+      return ` c${index}: tcp://${ADDRESS}:${this.#targets[index % TARGETS]?.port}`;
     });
     const lines = [`listen: ["127.0.0.1:${port}"]`, ...(name === "" ? [] : [fleet]), "checks:", ...checks];
     writeFileSync(file, lines.join("\n"));
@@ -110,13 +106,35 @@ export class FleetSite {
   async #redisCli(...args: readonly string[]): Promise<string> {
     return (await run(debian("redis-cli", "redis-tools"), ["-p", `${this.#redisPort}`, ...args])).stdout;
   }
+}
 
-  /** A cheap server of HTTP: it keeps connections, and does not read requests. */
-  #listening(canFall: boolean): Promise<Server> {
-    const server = createServer((socket) => {
-      socket.on("error", () => {});
-      socket.on("data", () => void socket.write(canFall && this.#isDown ? DOWN : OK));
-    });
-    return new Promise((resolve) => server.listen({ port: 0, host: ADDRESS, backlog: 4_096 }, () => resolve(server)));
+/** The cheapest target: it ends each connection. Its port stays the same. */
+class Target {
+  readonly #server = createServer((socket) => socket.on("error", () => {}).destroy());
+  #port = 0;
+
+  static async start(): Promise<Target> {
+    const target = new Target();
+    await target.listen();
+    return target;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async listen(): Promise<void> {
+    if (this.#server.listening) return;
+    this.#server.listen({ port: this.#port, host: ADDRESS, backlog: 4_096 });
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+  }
+
+  /** Resolves when it listens no more. */
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, "close");
   }
 }
