@@ -43,7 +43,7 @@ export class Freshness {
   readonly #clock: Clock;
   readonly #timers: TimerQueue;
   /** The newest age of each owner that has been renewed. A check is replaced by a new one before the old one ends. */
-  readonly #newest = new Map<string, Tracked>();
+  readonly #newest = { state: new Map<string, Tracked>(), reported: new Map<string, Tracked>() } as const;
   readonly #observers = new Set<AgeObserver>();
   #order = 0;
 
@@ -54,7 +54,8 @@ export class Freshness {
 
   /** Calls `observer` with every age now, and then with each change. Returns an unsubscribe function. */
   observe(observer: AgeObserver): () => void {
-    for (const { owner, staleAt } of this.#newest.values()) observer(owner, staleAt);
+    for (const ages of [this.#newest.state, this.#newest.reported])
+      for (const { owner, staleAt } of ages.values()) observer(owner, staleAt);
     this.#observers.add(observer);
     return () => void this.#observers.delete(observer);
   }
@@ -98,11 +99,11 @@ export class Freshness {
 
   /** Whether it is now the newest of its owner. */
   #becomesNewest(tracked: Tracked): boolean {
-    const key = ageKey(tracked.owner);
-    const newest = this.#newest.get(key);
+    const { check, of } = tracked.owner;
+    const newest = this.#newest[of].get(check);
     if (newest !== undefined && newest.order > tracked.order) return false;
     if (newest !== undefined) newest.isNewest = false;
-    this.#newest.set(key, tracked);
+    this.#newest[of].set(check, tracked);
     tracked.isNewest = true;
     return true;
   }
@@ -110,7 +111,8 @@ export class Freshness {
   #ended(tracked: Tracked): void {
     if (!tracked.isNewest) return;
     tracked.isNewest = false;
-    this.#newest.delete(ageKey(tracked.owner));
+    const { check, of } = tracked.owner;
+    this.#newest[of].delete(check);
     for (const observer of this.#observers) observer(tracked.owner, undefined);
   }
 }

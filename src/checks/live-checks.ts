@@ -119,13 +119,18 @@ export class LiveChecks {
    */
   *commit(plan: ChecksPlan): Steps<void> {
     const created: RunningCheck[] = [];
+    /** Those that are new: they change no status of another name but the one of the server as a whole, which follows. */
+    const added = new Set<RunningCheck>();
     let ended: TakenCheck[] | undefined;
     try {
       for (const opened of plan.started) {
-        created.push(createCheck(opened, this.#voting?.runnerDeps ?? this.deps, this.#listener));
-        yield this.publisher.announce(opened);
+        const check = createCheck(opened, this.#voting?.runnerDeps ?? this.deps, this.#listener);
+        created.push(check);
+        if (this.publisher.announce(opened)) added.add(check);
+        if (added.has(check)) this.#add(check, undefined);
+        yield;
       }
-      ended = this.#switch(plan, created);
+      ended = this.#switch(plan, created, added);
       this.#voting?.onChecks();
       for (const check of created) {
         if (this.#voting !== undefined) this.#voting.begin(check);
@@ -147,10 +152,14 @@ export class LiveChecks {
   }
 
   /** The one step that changes statuses. Returns the checks whose runners are to be ended. */
-  #switch(plan: ChecksPlan, created: readonly RunningCheck[]): TakenCheck[] {
+  #switch(plan: ChecksPlan, created: readonly RunningCheck[], added: ReadonlySet<RunningCheck>): TakenCheck[] {
     const { removed, changed, services, isolation, allowLinkLocal, isWhole } = plan;
     const ended = new Map(removed.map((name) => [name, this.#take(name)]));
-    for (const check of created) this.#add(check, ended.get(check.declaration.name));
+    for (const check of created) {
+      const { name } = check.declaration;
+      if (!added.has(check)) this.#add(check, ended.get(name));
+      this.#checks.set(name, check);
+    }
     for (const check of changed) this.#change(check);
     if (services !== undefined) this.publisher.declare(services.order);
     this.#running = { ...this.#running, allowLinkLocal, services: services?.given ?? this.#running.services };
@@ -168,8 +177,7 @@ export class LiveChecks {
   #add(check: RunningCheck, replaced: TakenCheck | undefined): void {
     const assumption = firstAssumption(check.settings, this.deps.clock.now(), replaced);
     check.runner.validity.assume(assumption);
-    this.#checks.set(check.declaration.name, check);
-    this.#voting?.add(check, assumption);
+    this.#voting?.add(check, assumption, replaced !== undefined);
     storeReports(check, this.#reports, this.deps.clock);
     this.publisher.add(check, assumption);
   }

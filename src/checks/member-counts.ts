@@ -5,8 +5,7 @@
  *     "a" passing            x                              firsts:  the first member with each trait, of which the
  *     "b" failing                  x                                 status has its reason
  *
- * A member that gets a trait is put in the heap of that trait, in the order of the members. One that loses it stays there
- * until it is on top: so a change costs O(log n) at most.
+ * The first member is found in a tree of bits, a bit for each member: so a change costs a few steps, however many there are.
  */
 import {
   ASSUMED,
@@ -25,34 +24,40 @@ import {
   UNDECIDED,
 } from "./policy.js";
 
+const WORD_SHIFT = 5;
+const WORD_BITS = 1 << WORD_SHIFT;
+
 interface CountedMember {
   readonly order: number;
   member: Member;
   traits: number;
-  /** The traits in whose heaps it is. */
-  queued: number;
 }
 
 export class MemberCounts {
   readonly #entries = new Map<string, CountedMember>();
+  readonly #ordered: CountedMember[] = [];
   #counted = 0;
   #decided = 0;
   #critical = 0;
   #good = 0;
-  readonly #pending = new FirstMember(PENDING);
-  readonly #flawed = new FirstMember(FLAWED);
-  readonly #assumed = new FirstMember(ASSUMED);
-  readonly #undecided = new FirstMember(UNDECIDED);
-  readonly #bad = new FirstMember(BAD);
+  readonly #pending = new BitTree();
+  readonly #flawed = new BitTree();
+  readonly #assumed = new BitTree();
+  readonly #undecided = new BitTree();
+  readonly #bad = new BitTree();
 
   /** In the order of the service. A name that comes again is ignored. */
   constructor(members: Iterable<readonly [name: string, member: Member]>) {
-    for (const [name, member] of members) {
-      if (this.#entries.has(name)) continue;
-      const entry = { order: this.#entries.size, member, traits: 0, queued: 0 };
-      this.#entries.set(name, entry);
-      this.#change(entry, traitsOf(member));
-    }
+    for (const [name, member] of members) this.add(name, member);
+  }
+
+  /** One more member, after the others. A name that comes again is ignored. */
+  add(name: string, member: Member): void {
+    if (this.#entries.has(name)) return;
+    const entry = { order: this.#ordered.length, member, traits: 0 };
+    this.#entries.set(name, entry);
+    this.#ordered.push(entry);
+    this.#change(entry, traitsOf(member));
   }
 
   has(name: string): boolean {
@@ -74,27 +79,29 @@ export class MemberCounts {
       decided: this.#decided,
       critical: this.#critical,
       good: this.#good,
-      pending: this.#pending.get(),
-      flawed: this.#flawed.get(),
-      assumed: this.#assumed.get(),
-      undecided: this.#undecided.get(),
-      bad: this.#bad.get(),
+      pending: this.#ordered[this.#pending.first]?.member,
+      flawed: this.#ordered[this.#flawed.first]?.member,
+      assumed: this.#ordered[this.#assumed.first]?.member,
+      undecided: this.#ordered[this.#undecided.first]?.member,
+      bad: this.#ordered[this.#bad.first]?.member,
     };
     return rollupOf(members, policy);
   }
 
   #change(entry: CountedMember, traits: number): void {
     const before = entry.traits;
+    const changed = before ^ traits;
+    const { order } = entry;
     entry.traits = traits;
     this.#counted += gained(COUNTED, before, traits);
     this.#decided += gained(DECIDED, before, traits);
     this.#critical += gained(CRITICAL, before, traits);
     this.#good += gained(GOOD, before, traits);
-    this.#pending.offer(entry);
-    this.#flawed.offer(entry);
-    this.#assumed.offer(entry);
-    this.#undecided.offer(entry);
-    this.#bad.offer(entry);
+    if ((changed & PENDING) !== 0) this.#pending.set(order, (traits & PENDING) !== 0);
+    if ((changed & FLAWED) !== 0) this.#flawed.set(order, (traits & FLAWED) !== 0);
+    if ((changed & ASSUMED) !== 0) this.#assumed.set(order, (traits & ASSUMED) !== 0);
+    if ((changed & UNDECIDED) !== 0) this.#undecided.set(order, (traits & UNDECIDED) !== 0);
+    if ((changed & BAD) !== 0) this.#bad.set(order, (traits & BAD) !== 0);
   }
 }
 
@@ -103,56 +110,41 @@ function gained(trait: number, before: number, after: number): number {
   return ((after & trait) - (before & trait)) / trait;
 }
 
-/** The first member that has a trait. */
-class FirstMember {
-  readonly #trait: number;
-  readonly #heap: CountedMember[] = [];
+/**
+ * A set of small numbers that knows its first one. Each word has 32 bits, and each bit above says that a word is not empty.
+ *
+ *     top        [ 0000...0101 ]
+ *                        |   '----------------.
+ *     numbers    [ 00 ... 01100 ]  [ 0 ]  [ 0...01000 ]     first: 3 steps for 32,768 numbers
+ */
+class BitTree {
+  /** The numbers first, the top last. */
+  readonly #levels: number[][] = [[0]];
+  #capacity = WORD_BITS;
 
-  constructor(trait: number) {
-    this.#trait = trait;
-  }
-
-  /** The member may have the trait now. */
-  offer(entry: CountedMember): void {
-    if ((entry.traits & ~entry.queued & this.#trait) === 0) return;
-    entry.queued |= this.#trait;
-    push(this.#heap, entry);
-  }
-
-  get(): Member | undefined {
-    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
-      if ((top.traits & this.#trait) !== 0) return top.member;
-      top.queued &= ~this.#trait;
-      pop(this.#heap);
+  /** -1: it is empty. */
+  get first(): number {
+    let index = 0;
+    for (let level = this.#levels.length - 1; level >= 0; level -= 1) {
+      const word = this.#levels[level]?.[index] ?? 0;
+      if (word === 0) return -1;
+      index = index * WORD_BITS + (WORD_BITS - 1 - Math.clz32(word & -word)); // the lowest bit
     }
-    return undefined;
+    return index;
   }
-}
 
-function push(heap: CountedMember[], entry: CountedMember): void {
-  let index = heap.length;
-  for (; index > 0; ) {
-    const parentIndex = (index - 1) >> 1;
-    const parent = heap[parentIndex];
-    if (parent === undefined || parent.order < entry.order) break;
-    heap[index] = parent;
-    index = parentIndex;
+  set(number: number, isIn: boolean): void {
+    for (; number >= this.#capacity; this.#capacity *= WORD_BITS) this.#levels.push([this.first < 0 ? 0 : 1]);
+    let index = number;
+    for (const words of this.#levels) {
+      const [place, bit] = [index >>> WORD_SHIFT, 1 << (index & (WORD_BITS - 1))];
+      while (words.length <= place) words.push(0);
+      const before = words[place] ?? 0;
+      const after = isIn ? before | bit : before & ~bit;
+      words[place] = after;
+      // the words above know already
+      if ((isIn ? before : after) !== 0) return;
+      index = place;
+    }
   }
-  heap[index] = entry;
-}
-
-/** Removes the top. */
-function pop(heap: CountedMember[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let index = 0;
-  for (;;) {
-    const [left, right] = [heap[2 * index + 1], heap[2 * index + 2]];
-    const isRight = right !== undefined && left !== undefined && right.order < left.order;
-    const child = isRight ? right : left;
-    if (child === undefined || child.order > last.order) break;
-    heap[index] = child;
-    index = 2 * index + (isRight ? 2 : 1);
-  }
-  heap[index] = last;
 }

@@ -114,10 +114,10 @@ export class CheckPublisher {
     return isWhole ? { kind: "overall", of: name, path: ["overall"] } : undefined;
   }
 
-  /** Publishes the new names of a check as UNKNOWN, before it is added. What has a name already waits for that. */
-  announce(check: ConfiguredCheck): void {
+  /** Publishes the new names of a check as UNKNOWN. What has a name already waits. True: the check may be added at once. */
+  announce(check: ConfiguredCheck): boolean {
     const { name } = check.declaration;
-    if (check.settings.initialState !== "pending" || this.makerOf(name) !== undefined) return;
+    if (check.settings.initialState !== "pending" || this.makerOf(name) !== undefined) return false;
     const report = reportOf(check, { ...NO_RESULT, ...PENDING }, this.#clock.wallTime());
     this.#writer.report(report);
     for (const service of [name, ...report.services]) {
@@ -126,6 +126,7 @@ export class CheckPublisher {
       this.#writer.set(service, "UNKNOWN", { reason: report.reason });
       if (service !== name) this.#graph.addMaker(service, name);
     }
+    return this.#graph.isEmpty && report.services.length === 0;
   }
 
   /** A check without a result, to be published. `assumed` is its state until there is one. */
@@ -227,12 +228,13 @@ export class CheckPublisher {
 
   /** A check has its first result. */
   countFirstResult(name: string): void {
-    if (this.#unseen.delete(name)) this.#writeStarted();
+    if (this.#unseen.delete(name) && this.#unseen.size === 0) this.#writeStarted();
   }
 
   #place(report: CheckReport): void {
+    const isNew = !this.#reports.has(report.name);
     this.#reports.set(report.name, report);
-    this.#graph.add(report);
+    this.#graph.add(report, isNew);
     if (!this.#announced.has(report.name) || !this.#graph.isEmpty) this.#changedChecks.add(report.name);
     this.#markServices(report);
   }
@@ -266,8 +268,9 @@ export class CheckPublisher {
 
   #writeService(service: string): void {
     const rolled = this.#graph.evaluate(service);
-    if (rolled === undefined) this.#unmade.add(service);
-    else this.#writer.set(service, rolled.status, { ...rolled, detail: this.#details.get(rolled.cause ?? "") });
+    if (rolled === undefined) return void this.#unmade.add(service);
+    const { status, degraded, reason, cause = "" } = rolled;
+    this.#writer.set(service, status, { degraded, reason, detail: this.#details.get(cause) });
   }
 
   /** The startup view opens once, and never closes. Before anything counts for it, it may close again. */

@@ -94,8 +94,12 @@ export class ServiceGraph {
     if (this.#whole?.has(check) === true) this.#whole.update(check, this.#member(check));
   }
 
-  add({ name, services }: Node): void {
-    this.#forgetCheck(name);
+  /** A check that is among the reports now. @param isNew it is the last of them */
+  add({ name, services }: Node, isNew = false): void {
+    if (this.#reports.size === 1) this.#whole = new MemberCounts([]);
+    const isLast = isNew && this.isEmpty && this.#drained.size === 0;
+    if (isLast) this.#whole?.add(name, this.#member(name));
+    else this.#forgetCheck(name);
     for (const service of services) this.addMaker(service, name);
   }
 
@@ -136,6 +140,7 @@ export class ServiceGraph {
 
   /** Every service that a check counts for, in the order of evaluation. The server as a whole is the last. */
   affectedBy({ name, services }: Node): readonly string[] {
+    if (this.isEmpty && services.length === 0) return [name, OVERALL];
     const known = this.#affected.get(name);
     if (known !== undefined) return known;
     const affected = this.#withParents([name, ...services]);
@@ -225,11 +230,15 @@ export class ServiceGraph {
   *#parts(): Iterable<readonly [name: string, member: Member]> {
     const isMember = (service: string) => this.#parents.has(service);
     const tops = [...this.#declared.keys()].filter((name) => !isMember(name));
-    const loose = [...this.#reports.values()].flatMap(({ name, services }) =>
-      [name, ...services].some(isMember) ? services.filter((service) => !isMember(service)) : [name],
-    );
     const drained = [...this.#drained].filter((service) => this.#makers.has(service) && !isMember(service));
-    for (const name of new Set([...tops, ...loose, ...drained])) yield [name, this.#member(name)];
+    // a name that comes again is ignored
+    for (const name of tops) yield [name, this.#member(name)];
+    for (const report of this.#reports.values()) {
+      const { name, services } = report;
+      if (!isMember(name) && !services.some(isMember)) yield [name, this.#member(name)];
+      else for (const service of services) if (!isMember(service)) yield [service, this.#member(service)];
+    }
+    for (const name of drained) yield [name, this.#member(name)];
   }
 
   #forgetCheck(name: string): void {

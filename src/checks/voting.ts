@@ -53,6 +53,8 @@ export interface VotingDeps extends ShownDecisionsDeps {
 interface Ballot {
   readonly check: RunningCheck;
   isProbed: boolean;
+  /** It is in the place of a check with another target, and nothing was decided about it. */
+  isUndecided: boolean;
   /** Its runner was stopped. */
   isStopped: boolean;
   progress: Progress;
@@ -70,14 +72,9 @@ interface Ballot {
 }
 
 const NOTHING_FOUND = {
-  ...{ progress: PENDING, counted: PENDING },
-  last: undefined,
-  reportedAt: undefined,
-  proberError: undefined,
-  isHeld: false,
-  workers: undefined,
-  reported: undefined,
-  vote: undefined,
+  ...{ progress: PENDING, counted: PENDING, isHeld: false },
+  ...{ last: undefined, reportedAt: undefined, proberError: undefined },
+  ...{ workers: undefined, reported: undefined, vote: undefined },
 } as const;
 
 /** The reason of a warning that other members dissent from: it says nothing of the target. */
@@ -106,18 +103,21 @@ export class Voting {
   }
 
   /**
-   * Probes a check here from now on. It does nothing for one that is probed already.
-   * @param from the decision so far: the thresholds count from zero, and it ends when the decision does
+   * Probes a check here from now on. The vote on one that is probed already is cast again: the keeper may not have it.
+   * @param from the decision so far: the thresholds count from zero, and it ends when the decision does. One about another
+   *   target, before the check was added, does not count
    */
   probe(name: string, from?: Decision): void {
     const ballot = this.#ballots.get(name);
+    if (ballot?.isProbed === true && ballot.vote !== undefined) this.#cast(ballot);
     if (ballot === undefined || ballot.isProbed) return;
     const { check } = ballot;
     if (ballot.isStopped) check.renewRunner();
     ballot.isStopped = false;
     ballot.isProbed = true;
     this.#probedCount += 1;
-    const withinMs = from === undefined || from.state === "pending" ? undefined : this.#takeOver(ballot, from);
+    const isKnown = from !== undefined && from.state !== "pending" && !ballot.isUndecided;
+    const withinMs = isKnown ? this.#takeOver(ballot, from) : undefined;
     if (isPassive(check)) check.runner.start(check.settings.initialDelayMs);
     else this.#deps.firstProbes.add(check, withinMs);
   }
@@ -127,14 +127,16 @@ export class Voting {
     const ballot = this.#ballots.get(name);
     if (ballot === undefined || !ballot.isProbed || ballot.check.heartbeat !== undefined) return;
     this.#end(ballot);
-    endRunner(ballot.check.runner, this.#instance);
+    endRunner(ballot.check.runner, this.runnerDeps.instance);
     Object.assign(ballot, NOTHING_FOUND, { isStopped: true });
   }
 
   /** Shows what was decided about a check. */
   decide(name: string, decision: Decision): void {
     const ballot = this.#ballots.get(name);
-    if (ballot !== undefined) this.#decisions.decide(name, decision, ballot);
+    if (ballot === undefined) return;
+    ballot.isUndecided = false;
+    this.#decisions.decide(name, decision, ballot);
   }
 
   /** Whether the probes of this member start when they are due. */
@@ -151,8 +153,9 @@ export class Voting {
   }
 
   /** A new check. It rests. */
-  add(check: RunningCheck, assumption: Assumption | undefined): void {
-    this.#ballots.set(check.declaration.name, { check, isProbed: false, isStopped: false, ...NOTHING_FOUND });
+  add(check: RunningCheck, assumption: Assumption | undefined, isReplacing: boolean): void {
+    const ballot = { check, isProbed: false, isUndecided: isReplacing, isStopped: false, ...NOTHING_FOUND };
+    this.#ballots.set(check.declaration.name, ballot);
     this.#decisions.add(check, assumption);
   }
 
@@ -213,10 +216,6 @@ export class Voting {
     this.#cast(ballot);
   }
 
-  get #instance(): string {
-    return this.runnerDeps.instance;
-  }
-
   *#checks(): IterableIterator<RunningCheck> {
     for (const { check } of this.#ballots.values()) yield check;
   }
@@ -252,7 +251,7 @@ export class Voting {
       ballot.reported = reported;
       if (ballot.vote !== undefined) this.#cast(ballot);
     };
-    const nowhere = { instance: this.#instance, set: () => true, clear: () => true };
+    const nowhere = { instance: this.runnerDeps.instance, set: () => true, clear: () => true };
     ballot.workers ??= new ReportedServices(nowhere, this.runnerDeps, { isTaken: () => false, onChange });
     return ballot.workers;
   }
@@ -274,7 +273,7 @@ export class Voting {
     try {
       call();
     } catch (error) {
-      publish("fault", { instance: this.#instance, where: "the fleet", error });
+      publish("fault", { instance: this.runnerDeps.instance, where: "the fleet", error });
     }
   }
 }

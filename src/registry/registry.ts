@@ -20,12 +20,9 @@ import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
 import { Changes } from "./changes.js";
 import { hasSameStatus } from "./check-report.js";
 import type { CheckReport, ServiceStatus, StatusDetails, StatusReader, StatusWriter, UnreadyReason } from "./ports.js";
-import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite } from "./status-write.js";
+import { createWrite, DRAINING, requireServiceName, SERVING, type StatusWrite, shortDetail } from "./status-write.js";
 import { TransitionEmitter } from "./transition-emitter.js";
 import { Watchers } from "./watchers.js";
-
-/** Longer details are cut: the text may come from a hostile target. */
-const MAX_DETAIL_CHARACTERS = 300;
 
 interface RegistryOptions {
   readonly clock: Clock;
@@ -131,7 +128,7 @@ export class Registry implements StatusReader, StatusWriter {
   }
 
   set(service: string, status: ServingStatus, details: StatusDetails = {}): boolean {
-    const write = createWrite(service, status, details);
+    const write = createWrite(service, status, details, this.#published.has(service));
     if (service === OVERALL) this.#overall = write;
     const hidden = service === OVERALL ? this.#unready : undefined;
     if (this.#write(service, hidden ?? write)) return hidden === undefined;
@@ -261,10 +258,12 @@ export class Registry implements StatusReader, StatusWriter {
   /** Writes an entry, and notifies when the status that readers see has changed. */
   #replace(table: Map<string, ServiceStatus>, name: string, write: StatusWrite): void {
     const before = this.#current(name);
-    const same = before?.status === write.status && before.degraded === write.degraded;
-    if (!same || before.reason !== write.reason || !table.has(name)) this.changes.add({ subject: "service", name });
-    table.set(name, same ? { ...before, reason: write.reason } : this.#stamp(write));
-    this.#notifyChange(name, before, write.detail);
+    const isSameStatus = before?.status === write.status && before.degraded === write.degraded;
+    const isSame = isSameStatus && before.reason === write.reason;
+    if (isSame && table.get(name) === before) return;
+    if (!isSame || !table.has(name)) this.changes.add({ subject: "service", name });
+    table.set(name, isSameStatus ? { ...before, reason: write.reason } : this.#stamp(write));
+    if (!isSameStatus) this.#notifyChange(name, before, write.detail);
   }
 
   #remove(service: string): boolean {
@@ -288,8 +287,10 @@ export class Registry implements StatusReader, StatusWriter {
 
   #emit(change: Omit<Transition, "sequence" | "at">): void {
     this.sequence += 1;
-    const detail = change.detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
-    this.#emitter.emit({ ...change, detail, sequence: this.sequence, at: this.#clock.wallTime() });
+    const { subject, name, from, to, degraded, reason } = change;
+    const [detail, at] = [shortDetail(change.detail), this.#clock.wallTime()];
+    // every field by its name: a copy would cost more than all else that is done here
+    this.#emitter.emit({ subject, name, from, to, degraded, reason, detail, sequence: this.sequence, at });
   }
 
   /** The part of a write that clients may see: not its detail. */

@@ -15,9 +15,21 @@ export interface StatusWrite {
 export const SERVING: StatusWrite = { status: "SERVING", degraded: false, reason: undefined };
 export const DRAINING: StatusWrite = { status: "NOT_SERVING", degraded: false, reason: "draining" };
 
-/** @throws HealthTypeError INVALID_SERVICE_NAME or INVALID_STATUS */
-export function createWrite(service: string, status: ServingStatus, details: StatusDetails): StatusWrite {
-  requireServiceName(service);
+/** Longer details are cut: the text may come from a hostile target. */
+const MAX_DETAIL_CHARACTERS = 300;
+
+export function shortDetail(detail: string | undefined): string | undefined {
+  return detail?.slice(0, MAX_DETAIL_CHARACTERS).toWellFormed();
+}
+
+/** @throws HealthTypeError INVALID_SERVICE_NAME, unless the name is known to be valid, or INVALID_STATUS */
+export function createWrite(
+  service: string,
+  status: ServingStatus,
+  details: StatusDetails,
+  isValidName = false,
+): StatusWrite {
+  if (!isValidName) requireServiceName(service);
   requireServingStatus(service, status);
   const degraded = status === "SERVING" && details.degraded === true;
   return { status, degraded, reason: textOf(details.reason), detail: textOf(details.detail) };

@@ -5,7 +5,7 @@
  * all listeners the same order: each gets transition 7 after 6. It is empty before the outermost write returns, so it is
  * bounded by what the listeners themselves write.
  */
-import { publish, type Transition } from "../core/channels.js";
+import { hasSubscribers, publish, type Transition } from "../core/channels.js";
 
 export class TransitionEmitter {
   readonly #instance: string;
@@ -33,7 +33,7 @@ export class TransitionEmitter {
   /** Calls all listeners. Never throws: the error of a listener goes to the `listener-failed` channel. */
   emit(transition: Transition): void {
     this.#queue.push(transition);
-    this.batch(() => {});
+    if (this.#depth === 0) this.#complete();
   }
 
   /** Runs a change of many statuses. The listeners are called after the last, so that none writes in between. */
@@ -59,7 +59,7 @@ export class TransitionEmitter {
   #emitQueued(): void {
     // listeners may add to the queue. `shift` would move all the others each time: 100,000 transitions would take minutes
     for (const next of this.#queue) {
-      publish("transition", { instance: this.#instance, ...next });
+      if (hasSubscribers("transition")) publish("transition", { instance: this.#instance, ...next });
       for (const listener of this.#listeners) this.#call(listener, next);
     }
     this.#queue.length = 0;

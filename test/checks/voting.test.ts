@@ -472,7 +472,7 @@ describe("a heartbeat", () => {
     assert.equal(bench.voting.probedCount, 1);
     bench.voting.probe("hb", bench.agreed("failing"));
     await bench.clock.advance(9_999);
-    assert.equal(bench.casts.length, 1);
+    assert.deepEqual(bench.votes, [["passing", undefined], ["passing", undefined]]); // biome-ignore format: one line
   });
 
   test("votes with the age of its report; each report is another vote, and a miss has no age", async () => {
@@ -697,6 +697,20 @@ describe("the fleet learns of each change of the checks", () => {
     assert.deepEqual([bench.casts.length, bench.probers.get("c")?.looks.length, bench.voting.probedCount], [0, 0, 0]);
   });
 
+  test("a check with another target starts from nothing: what was decided is about the old one", async () => {
+    const bench = new VotingBench();
+    bench.decideAlone();
+    bench.probed();
+    await bench.answer(PASSED);
+    bench.configure([bench.declaration("c")]);
+    const from = { state: "passing", reason: undefined, validUntil: bench.clock.now() + 30_000 } as const;
+    bench.voting.probe("c", from);
+    await bench.clock.advance(0);
+    bench.probers.get("c")?.last.answer(FAILED);
+    await settle();
+    assert.deepEqual(bench.lastCast.vote.state, "failing");
+  });
+
   test("a check with other settings goes on with its counts", async () => {
     const bench = new VotingBench();
     const prober = bench.probed();
@@ -723,6 +737,30 @@ test("an abstention and a heartbeat have no age: a beat vouches for the other vo
   await bench.clock.advance(5_000);
   assert.equal(bench.voting.stalest(), 0);
   await bench.engine.stop();
+});
+
+describe("a check that is probed already, and is to be probed, votes again", () => {
+  test("with the same vote, for the same time, and goes on", async () => {
+    const bench = new VotingBench();
+    const prober = bench.probed();
+    bench.voting.probe("c");
+    assert.equal(bench.casts.length, 0, "there is no vote yet");
+    await bench.answer(PASSED);
+    await bench.clock.advance(1_000);
+    const { vote, validUntil } = bench.lastCast;
+    bench.voting.probe("c");
+    assert.deepEqual([bench.casts.length, bench.lastCast.vote, bench.lastCast.validUntil], [2, vote, validUntil]);
+    assert.deepEqual([prober.looks.length, bench.voting.probedCount], [1, 1]);
+  });
+
+  test("with the report of a heartbeat, which is as old as it is", async () => {
+    const bench = new VotingBench();
+    bench.configure([bench.heartbeat("hb", {}, "60s")]);
+    bench.engine.report("hb", "Bearer t", "pass");
+    await bench.clock.advance(7_000);
+    bench.voting.probe("hb");
+    assert.deepEqual([bench.casts.length, bench.lastCast.vote.state, bench.lastCast.vote.ageMs], [2, "passing", 7_000]);
+  });
 });
 
 test("a check that is removed while it rests is not one that was probed", () => {
