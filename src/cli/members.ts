@@ -14,6 +14,9 @@ import { table } from "./text-table.js";
 const ORDER: Flag = { name: "order", value: "drain NAME", repeats: true, help: "" };
 const CHECK: Flag = { name: "check", value: "CHECK", help: "" };
 
+/** Of a configuration. The first ones are the number of its checks, which two configurations may have in common. */
+const SHOWN_DIGITS = 12;
+
 /** Of a member that cannot reach the store. */
 export const DETACHED_TEXT = "detached: the store does not answer; this member decides by its own probes";
 
@@ -59,7 +62,7 @@ export const MEMBERS: CommandModule = {
 function membersText({ fleet, detached, members, configDigests }: ControlAnswer<"ListMembers">): string {
   const rows = members.map((each) => [
     ...[nameOf(each), each.state, printable(each.zone), String(each.checks), formatDuration(each.beatAgeMs)],
-    ...[printable(each.version), printable(each.config).slice(0, 12)],
+    ...[printable(each.version), printable(each.config).slice(-SHOWN_DIGITS)],
   ]);
   const lines = table(["MEMBER", "STATE", "ZONE", "CHECKS", "LAST BEAT", "VERSION", "CONFIG"], rows);
   const notes = [

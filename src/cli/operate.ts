@@ -81,7 +81,7 @@ export const RESUME: CommandModule = {
 const MAINTENANCE_HELP: CommandHelp = {
   about: `Silences the alerts of a service, or without SERVICE of all, for a time. It never changes a status.
 The time does not count for the uptime. status shows the maintenance. With stateDir, it survives a
-restart, until it is over or ended.`,
+restart, until it is over or ended. In a fleet it holds at all members.`,
   usage: "maintenance [SERVICE] (--for TIME | --end) [FLAGS]",
   flags: [
     { name: "for", value: "TIME", help: "How long, in wall time, such as 30m or 2h; at most 365d." },
@@ -107,13 +107,14 @@ export const MAINTENANCE: CommandModule = {
     return askDaemon({
       ...{ method: "SetMaintenance", request, values },
       print: ([answer]) => {
-        const { changed = false, untilMs = 0, survivesRestart = false } = answer ?? {};
+        const { changed = false, untilMs = 0, survivesRestart = false, fleet = "", unaware = [] } = answer ?? {};
         const ended = changed ? "maintenance has ended" : "there was no maintenance";
-        const restart = survivesRestart ? "" : " A restart ends it, because the daemon has no stateDir.";
+        const isKept = survivesRestart || fleet !== "";
+        const restart = isKept ? "" : " A restart ends it, because the daemon has no stateDir.";
         const until = `maintenance until ${new Date(untilMs).toISOString()}; statuses are not changed.${restart}`;
         return {
-          json: { ...scope, changed, untilMs, survivesRestart },
-          text: `${nameOf(scope)}: ${request.durationMs === 0 ? ended : until}\n`,
+          json: { ...scope, changed, untilMs, survivesRestart, ...(fleet === "" ? {} : { fleet, unaware }) },
+          text: `${nameOf(scope)}: ${request.durationMs === 0 ? ended : until}${changed ? fleetNote(fleet, unaware) : ""}\n`,
         };
       },
     });
@@ -154,6 +155,14 @@ export const RELOAD: CommandModule = {
     });
   },
 };
+
+/** Where it holds. */
+function fleetNote(fleet: string, unaware: readonly string[]): string {
+  if (fleet === "") return "";
+  if (unaware.length === 0) return `\nAll live members of the fleet ${printable(fleet)} know of it.`;
+  const names = unaware.map(printable).join(", ");
+  return `\nMembers of the fleet ${printable(fleet)} that do not know of it yet: ${names}. They hear of it when they and the store answer.`;
+}
 
 type ServiceScope = { readonly all: true } | { readonly service: string };
 

@@ -52,6 +52,13 @@ const MIN_SECRET_LENGTH = 16;
 
 const MAX_COPIES = 16;
 
+const TLS_HINTS = {
+  redis: "use rediss://",
+  sentinel: "use rediss+sentinel://",
+  cluster: "use rediss+cluster://",
+  postgres: "add ?sslmode=require",
+} as const satisfies Readonly<Record<StoreUrl["kind"], string>>;
+
 /** @param declared every check of the file, those with `instances` too */
 export function readFleet(declared: readonly CheckDeclaration[], input: ConfigInput): FleetConfig | undefined {
   const { fleet } = input.content;
@@ -73,6 +80,8 @@ export function readFleet(declared: readonly CheckDeclaration[], input: ConfigIn
     readTargetTls(fleet.tls, input.files, (key, text) =>
       input.refuse(["fleet", "tls", ...(key === undefined ? [] : [key])], text),
     );
+  if (tls !== undefined && store?.isTls === false)
+    refuse("tls", `has no effect on a store without TLS; for TLS ${TLS_HINTS[store.kind]} in store`);
   const secret = readSecret(store, input);
   const times = readTimes(fleet, refuse);
   const sharing = readSharing(declared, fleet, input);

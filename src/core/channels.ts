@@ -219,6 +219,11 @@ export function publish<Name extends keyof ChannelMessages>(name: Name, message:
   if (table[name].hasSubscribers) table[name].publish(message);
 }
 
+/** Whether a message would reach a subscriber: for one that costs much to make. */
+export function hasSubscribers(name: keyof ChannelMessages): boolean {
+  return table[name].hasSubscribers;
+}
+
 /**
  * Calls `listener` for every message on a channel. Returns an unsubscribe function. What a listener throws is published
  * as a fault; what a listener of faults throws is an uncaught exception, as with any diagnostics channel.

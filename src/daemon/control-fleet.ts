@@ -2,13 +2,17 @@
 import { nearestTo } from "../core/nearest.js";
 import type { FleetReadings, OwnerReading } from "../fleet/readings.js";
 import type { ControlAnswer, OwnerDetails } from "../wire/control-messages.js";
-import { ControlError, MAX_COMPARED_NAMES } from "./operator.js";
+import { ControlError } from "./control-error.js";
+import { MAX_COMPARED_NAMES } from "./operator.js";
 
 /** What is asked of a fleet. */
 export interface ControlFleet {
   readonly readings: FleetReadings;
-  /** Asks a live member to hand its checks over, or to take its share again. False: there is none of that name. */
-  ask(member: string, isDraining: boolean): boolean;
+  /**
+   * Asks a live member to hand its checks over, or to take its share again. `unknown`: there is none of that name. `full`: too
+   * many orders are on their way.
+   */
+  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full";
 }
 
 /** @throws ControlError FAILED_PRECONDITION */
@@ -21,10 +25,16 @@ export function listMembers(fleet: ControlFleet | undefined): ControlAnswer<"Lis
   };
 }
 
-/** @throws ControlError FAILED_PRECONDITION, NOT_FOUND */
+/** @throws ControlError FAILED_PRECONDITION, NOT_FOUND, RESOURCE_EXHAUSTED */
 export function askMember(fleet: ControlFleet | undefined, member: string, isDraining: boolean): void {
   const running = requireFleet(fleet);
-  if (running.ask(member, isDraining)) return;
+  const outcome = running.ask(member, isDraining);
+  if (outcome === "asked") return;
+  if (outcome === "full")
+    throw new ControlError(
+      "RESOURCE_EXHAUSTED",
+      "too many orders to members are on their way; try again in a few seconds",
+    );
   const names = running.readings.members().map((each) => each.member);
   const near = nearestTo(member, names);
   const hint = near === undefined || near === member ? "healthbridge members lists all" : `did you mean ${near}?`;

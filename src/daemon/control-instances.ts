@@ -10,7 +10,8 @@ import type { InstanceCatalog } from "../instances/catalog.js";
 import type { InstanceTable, ServiceInstance, ServiceInstances } from "../instances/instance.js";
 import type { StatusReader } from "../registry/ports.js";
 import type { ControlAnswer, InstanceDetails } from "../wire/control-messages.js";
-import { ControlError, MAX_COMPARED_NAMES } from "./operator.js";
+import { ControlError } from "./control-error.js";
+import { MAX_COMPARED_NAMES } from "./operator.js";
 
 /** What a list of instances is read from. */
 export interface InstanceListDeps {

@@ -16,11 +16,11 @@ import {
   type ControlRequest,
 } from "../wire/control-messages.js";
 import { decodeMessage, encodeMessage } from "../wire/message-table.js";
+import { ControlError } from "./control-error.js";
 import { askMember, listMembers, listOwners } from "./control-fleet.js";
 import { type InstanceListDeps, instanceParts } from "./control-instances.js";
 import { type StatusSource, statusParts } from "./control-status.js";
 import type { Scope } from "./maintenance.js";
-import { ControlError } from "./operator.js";
 
 export type ReloadResult =
   | { readonly kind: "applied"; readonly configFile: string }
@@ -85,7 +85,7 @@ const HANDLERS: Handlers = {
     running.heartbeat.beat(failed ? "fail" : "pass");
     return [{}];
   },
-  async SetMaintenance({ operator }, request) {
+  async SetMaintenance({ operator, fleet }, request) {
     const { durationMs, reason } = request;
     if (durationMs > MAX_DURATION_MS) throw new ControlError("INVALID_ARGUMENT", "the duration must be at most a year");
     if (reason.length > MAX_REASON_CHARACTERS || printable(reason) !== reason)
@@ -95,8 +95,10 @@ const HANDLERS: Handlers = {
       );
     const scope = scopeOf(request);
     const changed = await operator.setMaintenance(scope, durationMs, reason);
+    const unaware = changed ? await operator.tellMaintenance() : [];
     const untilMs = operator.maintenanceOf(scope)?.untilMs ?? 0;
-    return [{ changed, untilMs, survivesRestart: operator.survivesRestart }];
+    const { survivesRestart } = operator;
+    return [{ changed, untilMs, survivesRestart, fleet: fleet?.readings.fleet ?? "", unaware }];
   },
 };
 

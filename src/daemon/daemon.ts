@@ -109,7 +109,8 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     const isAwaited = instances.isAwaited.bind(instances);
     const onDrain = () => discovery?.catalog.refresh();
     const journal = state?.journal;
-    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal, isAwaited, onDrain });
+    const orders = { isAwaited, onDrain, fleet: fleet?.maintenance };
+    operator = new Operator({ parts: health.parts, clock: systemClock, log, journal, ...orders });
     operator.restore();
     onRound = () => operator.dropUnknown();
     health.parts.history?.services.askMaintenance((service) => operator.isInMaintenance(service));

@@ -2,6 +2,7 @@
 import type { FleetConfig } from "../config/validate-fleet.js";
 import { formatDuration } from "../core/duration.js";
 import type { FleetEvent } from "../fleet/fleet-deps.js";
+import type { FleetMemberState } from "../registry/ports.js";
 import type { Log } from "../telemetry/log.js";
 
 interface FleetLine {
@@ -25,6 +26,23 @@ export function logFleet(
     if (event.kind === "store-failed") failing.add(event.error.code);
     const line = lineOf(event, leaseMs);
     if (line !== undefined) log.write(line.level, line.event, line.message, { fleet: name, ...line.fields });
+  };
+}
+
+/** Logs which members have another configuration than this one, when that changes: a rollout, or a mistake. */
+export function logConfigs(log: Log, fleet: string): (members: readonly FleetMemberState[]) => void {
+  let told = "";
+  return (members) => {
+    const differing = members.filter(({ sameConfig }) => sameConfig === false).map(({ member }) => member);
+    const names = differing.join(", ");
+    if (names === told) return;
+    told = names;
+    const fields = { fleet, members: differing };
+    if (names === "") log.write("info", "fleet-config-differs", "all members have the same checks now", fields);
+    else {
+      const message = `${names}: other checks than here; a check counts only among members with the same definition of it`;
+      log.write("warn", "fleet-config-differs", message, fields);
+    }
   };
 }
 

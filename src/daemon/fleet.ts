@@ -19,6 +19,7 @@ import { type Clock, systemClock } from "../core/clock.js";
 import { version } from "../core/version.js";
 import { Fleet } from "../fleet/fleet.js";
 import type { FleetEvent } from "../fleet/fleet-deps.js";
+import { maintenanceOrderOf } from "../fleet/maintenance-form.js";
 import { Notifier } from "../fleet/notifier.js";
 import { openStore } from "../fleet/open-store.js";
 import type { FleetReadings, OwnerReading } from "../fleet/readings.js";
@@ -32,9 +33,10 @@ import type { CheckVoter, PageFleet } from "../transports/http/page/fleet-view.j
 import type { HealthParts } from "./assembly.js";
 import type { ControlFleet } from "./control-fleet.js";
 import type { DaemonDeps } from "./daemon.js";
-import { logFleet } from "./fleet-lines.js";
+import { logConfigs, logFleet } from "./fleet-lines.js";
 import { cut, FleetWatch, memberState, shownMembers } from "./fleet-state.js";
 import type { HooksFleet } from "./hooks.js";
+import type { SharedMaintenance } from "./maintenance-book.js";
 
 export interface FleetMemberDeps {
   readonly parts: HealthParts;
@@ -96,11 +98,14 @@ export class FleetMember implements ControlFleet {
     this.#fleet = new Fleet({ clock, random, store, settings, checks: this.#voting, onEvent });
     this.#registry = parts.registry;
     this.#notifier = new Notifier({
-      ...{ clock, store, run: this.#fleet.run, instance: settings.instance, fleet, secret, beatMs, leaseMs },
+      ...{ clock, store, run: this.#fleet.run, fleet, secret, beatMs, leaseMs, choice: this.#fleet.notifier },
+      published: () => this.#fleet.published(),
       isDetached: () => this.readings.isDetached,
       isLeaving: () => this.#isLeaving,
     });
+    const logDiffering = logConfigs(log, fleet);
     const onState = (state: FleetState) => {
+      logDiffering(state.members);
       parts.registry.setFleet(state);
       parts.bridge.events?.refresh();
     };
@@ -112,8 +117,28 @@ export class FleetMember implements ControlFleet {
     return this.#fleet.readings;
   }
 
-  ask(member: string, isDraining: boolean): boolean {
-    return this.#fleet.ask(member, isDraining);
+  ask(member: string, isDraining: boolean): ReturnType<ControlFleet["ask"]> {
+    return this.#fleet.orders.ask(member, isDraining);
+  }
+
+  /** What operators declare, at whichever member. */
+  get maintenance(): SharedMaintenance {
+    const { orders } = this.#fleet;
+    const { maintenance } = orders;
+    return {
+      member: this.readings.member,
+      get scopes() {
+        return maintenance.scopes;
+      },
+      get: (scope) => maintenance.get(scope),
+      hasRoomFor: (scope) => maintenance.hasRoomFor(scope),
+      next: (order) => maintenance.next(order),
+      takeUp: (order) => void maintenance.merge([order]),
+      read: maintenanceOrderOf,
+      follow: (listener) => orders.followMaintenance(listener),
+      catchUp: () => orders.catchUp(),
+      tell: () => orders.tell(),
+    };
   }
 
   start(): void {

@@ -4,7 +4,8 @@
  *     set --> until (wall time) --> over: the wall clock has reached it, or the duration has passed, whichever is first
  *
  * The end is in wall time, so that it survives a restart. A wall clock that is set back does not make it longer than its
- * duration, counted from the last start of the process.
+ * duration, counted from the last start of the process. In a fleet the duration alone counts, so that it ends at all members
+ * at the same time, whatever their wall clocks say.
  */
 import { publish } from "../core/channels.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
@@ -28,24 +29,38 @@ interface Entry extends Maintenance {
 /** The ends are looked for this often: a jump of the wall clock is noticed then. */
 const MAX_WAIT_MS = 10_000;
 
+export interface MaintenanceTableDeps {
+  readonly clock: Clock;
+  readonly instance: string;
+  /** It ends when the wall clock says so, too. */
+  readonly followsWallClock: boolean;
+}
+
 export class MaintenanceTable {
   readonly #clock: Clock;
   readonly #instance: string;
+  readonly #followsWallClock: boolean;
   readonly #onEnd: (scope: Scope) => void;
   readonly #entries = new Map<string, Entry>();
   #cancelTimer: CancelTimer = () => {};
 
   /** @param onEnd is called when a maintenance is over by itself */
-  constructor(clock: Clock, instance: string, onEnd: (scope: Scope) => void) {
+  constructor({ clock, instance, followsWallClock }: MaintenanceTableDeps, onEnd: (scope: Scope) => void) {
     this.#clock = clock;
     this.#instance = instance;
+    this.#followsWallClock = followsWallClock;
     this.#onEnd = onEnd;
   }
 
   /** The maintenance of a scope that is not over. */
   of(scope: Scope): Maintenance | undefined {
     const entry = this.#entries.get(keyOf(scope));
-    return entry === undefined || this.#isOver(entry) ? undefined : entry;
+    if (entry === undefined || this.#isOver(entry)) return undefined;
+    if (this.#followsWallClock) return entry;
+    const wallTime = this.#clock.wallTime();
+    const leftMs = entry.endsAt - this.#clock.now();
+    const durationMs = entry.untilMs - entry.sinceMs;
+    return { ...entry, sinceMs: Math.round(wallTime + leftMs - durationMs), untilMs: Math.round(wallTime + leftMs) };
   }
 
   get scopes(): readonly Scope[] {
@@ -74,7 +89,7 @@ export class MaintenanceTable {
   }
 
   #isOver({ untilMs, endsAt }: Entry): boolean {
-    return this.#clock.wallTime() >= untilMs || this.#clock.now() >= endsAt;
+    return (this.#followsWallClock && this.#clock.wallTime() >= untilMs) || this.#clock.now() >= endsAt;
   }
 
   #endOver(): void {
@@ -82,7 +97,9 @@ export class MaintenanceTable {
     const over = [...this.#entries.values()].filter((entry) => this.#isOver(entry));
     for (const { scope } of over) this.#entries.delete(keyOf(scope));
     const [now, wallTime] = [this.#clock.now(), this.#clock.wallTime()];
-    const waits = [...this.#entries.values()].map(({ endsAt, untilMs }) => Math.min(endsAt - now, untilMs - wallTime));
+    const waits = [...this.#entries.values()].map(({ endsAt, untilMs }) =>
+      Math.min(endsAt - now, this.#followsWallClock ? untilMs - wallTime : Number.POSITIVE_INFINITY),
+    );
     if (waits.length > 0)
       this.#cancelTimer = this.#clock.setTimer(Math.min(MAX_WAIT_MS, ...waits), () => this.#endOver());
     for (const { scope } of over) {

@@ -9,7 +9,6 @@
  */
 import type { CheckEngine } from "../checks/check-engine.js";
 import type { Clock } from "../core/clock.js";
-import { formatDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
 import { OVERALL } from "../core/service-name.js";
@@ -17,19 +16,17 @@ import type { Registry } from "../registry/registry.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { JournalRecord } from "../telemetry/journal-lines.js";
 import type { Log } from "../telemetry/log.js";
-import type { GrpcCode } from "../wire/grpc-code.js";
-import { type Maintenance, MaintenanceTable, type Scope } from "./maintenance.js";
-
-/** A call that is refused. */
-export class ControlError extends Error {
-  override readonly name = "ControlError";
-  readonly code: GrpcCode;
-
-  constructor(code: GrpcCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+import { ControlError } from "./control-error.js";
+import type { Maintenance, Scope } from "./maintenance.js";
+import {
+  fieldsOf,
+  keyOf,
+  MaintenanceBook,
+  nameOf,
+  readStored,
+  type SharedMaintenance,
+  scopeOf,
+} from "./maintenance-book.js";
 
 /** More names take too long to compare with a wrong one. */
 export const MAX_COMPARED_NAMES = 200;
@@ -50,6 +47,8 @@ export interface OperatorDeps {
   readonly isAwaited?: ((name: string) => boolean) | undefined;
   /** Without a `stateDir`, nothing survives a restart. */
   readonly journal: Journal | undefined;
+  /** With it, maintenance holds at all members of a fleet. */
+  readonly fleet?: SharedMaintenance | undefined;
   /** Called after a drain has begun or ended. */
   readonly onDrain?: (() => void) | undefined;
 }
@@ -67,16 +66,18 @@ export class Operator {
   readonly #deps: OperatorDeps;
   readonly #drains = new Map<string, number>();
   #allDrainedSince: number | undefined;
-  readonly #maintenance: MaintenanceTable;
+  readonly #maintenance: MaintenanceBook;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #isStopping = false;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
-    this.#maintenance = new MaintenanceTable(deps.clock, deps.parts.registry.instance, (scope) => {
-      deps.journal?.put("maintenance", keyOf(scope), undefined);
-      deps.log.write("info", "maintenance-ended", `maintenance of ${nameOf(scope)} is over`, fieldsOf(scope));
+    const { clock, log, journal, fleet, parts, isAwaited = () => false } = deps;
+    this.#maintenance = new MaintenanceBook({
+      ...{ clock, log, journal, fleet, instance: parts.registry.instance },
+      isKnown: (service) => this.#isService(service) || isAwaited(service),
+      store: (records) => this.#store(records),
     });
   }
 
@@ -102,14 +103,10 @@ export class Operator {
   restore(): void {
     const { journal, log } = this.#deps;
     for (const [key, value] of journal?.entries("drain") ?? []) {
-      const { since } = readRecord(value);
+      const { since } = readStored(value);
       if (since !== undefined) this.#applyDrain(scopeOf(key), since);
     }
-    for (const [key, value] of journal?.entries("maintenance") ?? []) {
-      const { since, until, reason } = readRecord(value);
-      if (since !== undefined && until !== undefined)
-        this.#maintenance.set(scopeOf(key), { sinceMs: since, untilMs: until, reason });
-    }
+    this.#maintenance.restore();
     this.dropUnknown();
     if (this.#allDrainedSince !== undefined) logDrain(log, "all", "still drained, as before the restart");
     for (const service of this.#drains.keys()) logDrain(log, { service }, "still drained, as before the restart");
@@ -125,11 +122,7 @@ export class Operator {
       const message = `the configuration has no service ${JSON.stringify(service)} any more; its drain has ended`;
       log.write("warn", "drain-ended", message, { service });
     }
-    for (const scope of this.#maintenance.scopes) {
-      if (scope === "all" || this.#isService(scope.service) || isAwaited(scope.service)) continue;
-      this.#maintenance.delete(scope);
-      journal?.put("maintenance", keyOf(scope), undefined);
-    }
+    this.#maintenance.dropUnknown();
   }
 
   /** Returns false for what is drained already. Rejects with ControlError; nothing has changed then. */
@@ -162,31 +155,12 @@ export class Operator {
 
   /** Begins a maintenance, or changes it; 0 ms ends it. Returns whether something has changed. Rejects with ControlError. */
   setMaintenance(scope: Scope, durationMs: number, reason: string): Promise<boolean> {
-    return this.#inTurn(async () => {
-      const { clock, log } = this.#deps;
-      const known = this.#resolve(scope, "in maintenance");
-      const record = { type: "maintenance", key: keyOf(known) };
-      if (durationMs === 0) {
-        if (this.#maintenance.of(known) === undefined) return false;
-        await this.#store([{ ...record, value: undefined }]);
-        this.#maintenance.delete(known);
-        log.write(
-          "info",
-          "maintenance-ended",
-          `maintenance of ${nameOf(known)}: ended by an operator`,
-          fieldsOf(known),
-        );
-        return true;
-      }
-      const since = clock.wallTime();
-      const until = since + durationMs;
-      await this.#store([{ ...record, value: { since, until, reason } }]);
-      this.#maintenance.set(known, { sinceMs: since, untilMs: until, reason });
-      const why = reason === "" ? "" : `: ${reason}`;
-      const message = `maintenance of ${nameOf(known)} for ${formatDuration(durationMs)}${why}; alerts are silent, statuses are not changed`;
-      log.write("info", "maintenance", message, { ...fieldsOf(known), until: new Date(until).toISOString() });
-      return true;
-    });
+    return this.#inTurn(() => this.#maintenance.set(this.#resolve(scope, "in maintenance"), durationMs, reason));
+  }
+
+  /** Tells the other members of a fleet. Resolves with the live ones that do not know of the maintenance after a few beats. */
+  tellMaintenance(): Promise<readonly string[]> {
+    return this.#maintenance.tell();
   }
 
   /** The shutdown begins: from now on every call is refused. */
@@ -263,38 +237,8 @@ export class Operator {
   }
 }
 
-/** A key of the journal: a service cannot have the name `all` of every service. */
-function keyOf(scope: Scope): string {
-  return scope === "all" ? "all" : `=${scope.service}`;
-}
-
-function scopeOf(key: string): Scope {
-  return key.startsWith("=") ? { service: key.slice(1) } : "all";
-}
-
-function nameOf(scope: Scope): string {
-  if (scope === "all") return "all services";
-  return scope.service === OVERALL ? "the server as a whole" : `service ${JSON.stringify(scope.service)}`;
-}
-
-function fieldsOf(scope: Scope): object {
-  return scope === "all" ? {} : { service: scope.service };
-}
-
 function logDrain(log: Log, scope: Scope, why: string): void {
   const verb = scope === "all" ? "report" : "reports";
   const message = `${nameOf(scope)}: ${why}; ${verb} NOT_SERVING until resumed`;
   log.write("warn", "drained", message, fieldsOf(scope));
-}
-
-/** A value of the journal, which another version may have written. */
-function readRecord(value: unknown): {
-  readonly since: number | undefined;
-  readonly until: number | undefined;
-  readonly reason: string;
-} {
-  const { since, until, reason }: { readonly since?: unknown; readonly until?: unknown; readonly reason?: unknown } =
-    Object(value);
-  const timeOf = (time: unknown) => (typeof time === "number" && Number.isFinite(time) ? time : undefined);
-  return { since: timeOf(since), until: timeOf(until), reason: typeof reason === "string" ? reason : "" };
 }

@@ -46,13 +46,14 @@ export const UNDECIDED: Decision = { state: "pending", reason: undefined, validU
 /** @param before the decision so far, which stands while there is no vote */
 export function agreedOn(seats: SeatVotes, before: Decision, now: number): Decision {
   const { votes, awaited, abstained } = seated(seats, now);
-  const limit = seats.agree === "majority" ? Math.floor(seats.owners.length / 2) + 1 : seats.agree;
+  const seatCount = Math.max(seats.owners.length, votes.length + awaited);
+  const limit = seats.agree === "majority" ? Math.floor(seatCount / 2) + 1 : seats.agree;
   const failing = votes.filter(({ vote }) => vote.state === "failing");
   const k = Math.min(limit, votes.length + awaited);
   if (votes.length === 0) return before.state === "pending" ? pendingWith(abstained, before) : before;
   if (failing.length >= k) return decisionOf("failing", failing[0]?.vote.reason, failing);
   if (failing.length > 0 && failing.length + awaited >= k) return before;
-  const good = votes.filter(({ vote }) => vote.state !== "failing");
+  const good = failing.length === 0 ? votes : votes.filter(({ vote }) => vote.state !== "failing");
   if (failing.length > 0) return decisionOf("warning", "partial", good);
   const warning = good.find(({ vote }) => vote.state === "warning");
   return warning === undefined
@@ -65,9 +66,8 @@ function seated(
   { owners, former, spare, isAwaited, awaitedMs }: SeatVotes,
   now: number,
 ): { readonly votes: readonly SeatVote[]; readonly awaited: number; readonly abstained: SeatVote | undefined } {
-  const waiting = former
-    .filter(({ vote, validUntil }) => vote.state !== "abstaining" && validUntil > now)
-    .sort(byPrecedence);
+  const waiting = former.filter(({ vote, validUntil }) => vote.state !== "abstaining" && validUntil > now);
+  if (waiting.length > 1) waiting.sort(byPrecedence);
   const votes: SeatVote[] = [];
   let awaited = 0;
   let abstained: SeatVote | undefined;
@@ -81,7 +81,7 @@ function seated(
     else if (!isAbstaining && (isAwaited || now < (owner?.validUntil ?? Number.NEGATIVE_INFINITY) + awaitedMs))
       awaited += 1;
   }
-  votes.push(...waiting.filter(({ isAlive }) => isAlive).slice(0, spare));
+  if (spare > 0) votes.push(...waiting.filter(({ isAlive }) => isAlive).slice(0, spare));
   return { votes, awaited, abstained };
 }
 
@@ -103,8 +103,12 @@ function pendingWith(abstained: SeatVote | undefined, before: Decision): Decisio
 
 /** @param carriers the votes that it follows from: it counts as long as one of them */
 function decisionOf(state: Decision["state"], reason: string | undefined, carriers: readonly SeatVote[]): Decision {
-  const validUntil = Math.max(...carriers.map((carrier) => carrier.validUntil));
-  const reported = carriers.find(({ vote }) => vote.reported !== undefined)?.vote.reported;
+  let validUntil = Number.NEGATIVE_INFINITY;
+  let reported: Decision["reported"];
+  for (const { vote, validUntil: until } of carriers) {
+    if (until > validUntil) validUntil = until;
+    reported ??= vote.reported;
+  }
   return { state, reason, validUntil, reported };
 }
 
@@ -113,7 +117,7 @@ export function isSameDecision(one: Decision, other: Decision): boolean {
   return one.state === other.state && one.reason === other.reason && isSameReport(one.reported, other.reported);
 }
 
-function isSameReport(one: Decision["reported"], other: Decision["reported"]): boolean {
+export function isSameReport(one: Decision["reported"], other: Decision["reported"]): boolean {
   if (one === other) return true;
   if (one === undefined || other === undefined || one.length !== other.length) return false;
   return one.every(({ name, status, reason }, index) => {

@@ -5,6 +5,7 @@
  */
 import type { Random } from "../core/clock.js";
 import type { Beat, MemberAsk } from "./beat.js";
+import type { Run } from "./store.js";
 
 const BEATS_OF_AN_ASK = 10;
 
@@ -21,11 +22,13 @@ export class Asks {
     this.#random = random;
   }
 
-  /** Of two orders to one member, the last one holds. */
-  send(member: string, isDraining: boolean): void {
-    const ask = { id: hexDigits(8, this.#random), member, isDraining };
+  /** Of two orders to one member, the last one holds. False: too many others are on their way. */
+  send(member: string, run: Run, isDraining: boolean): boolean {
+    const ask = { id: hexDigits(8, this.#random), member, run, isDraining };
     const others = this.#sent.filter((sent) => sent.ask.member !== member);
-    this.#sent = [...others, { ask, beatsLeft: BEATS_OF_AN_ASK }].slice(-MAX_ASKS);
+    if (others.length >= MAX_ASKS) return false;
+    this.#sent = [...others, { ask, beatsLeft: BEATS_OF_AN_ASK }];
+    return true;
   }
 
   /** What the next beat carries. */
@@ -38,8 +41,9 @@ export class Asks {
   }
 
   /** The orders of a beat to this member that it has not done yet. */
-  received({ asks }: Pick<Beat, "asks">, self: string): readonly MemberAsk[] {
-    const fresh = asks.filter(({ id, member }) => member === self && !this.#done.has(id));
+  received({ asks }: Pick<Beat, "asks">, self: Pick<Beat, "member" | "run">): readonly MemberAsk[] {
+    const isForSelf = ({ member, run }: MemberAsk) => member === self.member && (run === undefined || run === self.run);
+    const fresh = asks.filter((ask) => isForSelf(ask) && !this.#done.has(ask.id));
     for (const { id } of fresh) this.#remember(id);
     return fresh;
   }

@@ -1,6 +1,7 @@
 /**
  * A beat: the sign of life of one run, and what the others must know of it. It comes from the loop that probes.
  */
+import type { ToldMaintenance } from "./maintenance.js";
 import type { Run } from "./store.js";
 
 /** The version of the records in the store. A member with another version is alive, but no candidate, and its votes do not count. */
@@ -38,8 +39,12 @@ export interface Beat {
   readonly isLeaving: boolean;
   /** It has left, and this is its last beat. In all formats, as the name and the counter: a member that has left is not dead. */
   readonly hasLeft?: boolean | undefined;
+  /** The run that sends to webhooks, as this one sees it. In all formats. `undefined`: it does not take part. */
+  readonly notifier?: Run | undefined;
   /** What an operator has asked here of members, for ten beats: each does it once. At most 16. */
   readonly asks: readonly MemberAsk[];
+  /** `undefined`: an older version, which has its own maintenance alone. */
+  readonly maintenance?: ToldMaintenance | undefined;
 }
 
 /** So many members can know that another one is alive. */
@@ -50,5 +55,7 @@ export interface MemberAsk {
   /** Random: 8 hexadecimal digits. */
   readonly id: string;
   readonly member: string;
+  /** Its process: one that is started later has no such order. `undefined`: an older version names the member alone. */
+  readonly run?: Run | undefined;
   readonly isDraining: boolean;
 }

@@ -11,17 +11,18 @@
  * a run is the sum of their shares (see ledger.ts), so the signed head of a run vouches for the set of its cells: a writer
  * without the secret can neither add, nor change, nor remove a cell unnoticed.
  *
- * The envelope is the same in all formats, and so are `member`, `counter` and `hasLeft` in the body of a beat. So a member
- * sees that a member with a newer format is alive, or has left.
+ * The envelope is the same in all formats, and so are `member`, `counter`, `hasLeft` and `notifier` in the body of a beat. So
+ * a member sees that a member with a newer format is alive, or has left, and both agree on the one that sends to webhooks.
  *
  * Nothing here throws for what a store returns: it may be of any size and form.
  */
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
-import { printable } from "../core/printable.js";
 import { serviceNameFault } from "../core/service-name.js";
 import { isServingStatus } from "../core/serving-status.js";
 import type { ReportedService } from "../registry/ports.js";
-import { type Beat, FORMAT, MAX_HEARD, type MemberAsk } from "./beat.js";
+import { type Beat, FORMAT } from "./beat.js";
+import { beatOf } from "./beat-form.js";
+import { isAmount, isCount, isName, isReason, parsed, recordOf } from "./record-form.js";
 import { type Signature, Signer } from "./signer.js";
 import type { Run } from "./store.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
@@ -29,8 +30,9 @@ import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 /** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
 const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
 
-const MAX_NAME_LENGTH = 200;
-const MAX_ASKS = 16;
+/** 16 bytes of base64url. */
+const SIGNATURE_LENGTH = 22;
+
 const MAX_REPORTED = 1_000;
 
 type RecordKind = keyof typeof MAX_LENGTHS;
@@ -44,6 +46,7 @@ export type OpenedBeat =
       readonly member: string;
       readonly counter: number;
       readonly hasLeft: boolean;
+      readonly notifier: Run | undefined;
       readonly format: number;
     }
   | { readonly kind: "refused"; readonly cause: "signature" | "form" };
@@ -80,6 +83,9 @@ interface Opened {
 export class FleetCodec {
   readonly #signer: Signer;
   readonly #hashing: KeyObject;
+  /** Two signatures that are compared. */
+  readonly #given = Buffer.alloc(SIGNATURE_LENGTH);
+  readonly #expected = Buffer.alloc(SIGNATURE_LENGTH);
 
   /** @param secret `undefined`: only for a store that members alone write to. Signatures find damage then. */
   constructor(fleet: string, secret: string | undefined) {
@@ -106,8 +112,9 @@ export class FleetCodec {
     const { member, counter } = body ?? {};
     const hasLeft = body?.hasLeft === true;
     if (!isName(member) || !isCount(counter)) return { kind: "refused", cause: "form" };
-    if (format !== FORMAT) return { kind: "other-format", run, member, counter, hasLeft, format };
-    const beat = beatOf(run, { ...body, member, counter, hasLeft });
+    const notifier = isName(body?.notifier) ? body.notifier : undefined;
+    if (format !== FORMAT) return { kind: "other-format", run, member, counter, hasLeft, notifier, format };
+    const beat = beatOf(run, { ...body, member, counter, hasLeft, notifier });
     return beat === undefined ? { kind: "refused", cause: "form" } : { kind: "beat", beat };
   }
 
@@ -175,8 +182,9 @@ export class FleetCodec {
     const format = Number(version);
     const body = text.slice(start.length);
     const signature = this.#sign(kind, format, at, body);
-    // both are 22 ASCII characters
-    if (!timingSafeEqual(Buffer.from(given), Buffer.from(signature.text))) return undefined;
+    this.#given.write(given, "latin1");
+    this.#expected.write(signature.text, "latin1");
+    if (!timingSafeEqual(this.#given, this.#expected)) return undefined;
     return { format, body, signature };
   }
 
@@ -200,37 +208,6 @@ function hex(value: number): string {
   return value.toString(16).padStart(8, "0");
 }
 
-function beatOf(run: Run, body: Readonly<Record<string, unknown>> & Pick<Beat, "member" | "counter" | "hasLeft">) {
-  const { member, counter, hasLeft, zone, version, uptimeMs, head, config, capacity, stalest, isLeaving } = body;
-  // a member that starts beats before it has a digest of its definitions
-  if (!(zone === undefined || isName(zone)) || !isName(version) || !(config === "" || isName(config))) return undefined;
-  if (typeof head !== "string" || head.length > MAX_LENGTHS.head || typeof isLeaving !== "boolean") return undefined;
-  if (!isAmount(uptimeMs) || !isAmount(capacity) || capacity === 0 || !isAmount(stalest)) return undefined;
-  const [asks, heard] = [asksOf(body.asks), heardOf(body.heard)];
-  if (asks === undefined || heard === undefined) return undefined;
-  const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
-  return { ...name, head, heard, config, capacity, stalest, isLeaving, hasLeft, asks } satisfies Beat;
-}
-
-function heardOf(value: unknown): ReadonlyMap<Run, number> | undefined {
-  if (!Array.isArray(value) || value.length > MAX_HEARD) return undefined;
-  const isHeard = (entry: unknown): entry is [Run, number] =>
-    Array.isArray(entry) && entry.length === 2 && isName(entry[0]) && isCount(entry[1]);
-  return value.every(isHeard) ? new Map(value) : undefined;
-}
-
-function asksOf(value: unknown): readonly MemberAsk[] | undefined {
-  if (!Array.isArray(value) || value.length > MAX_ASKS) return undefined;
-  const asks: MemberAsk[] = [];
-  for (const ask of value as readonly unknown[]) {
-    if (!isRecord(ask)) return undefined;
-    const { id, member, isDraining } = ask;
-    if (!isName(id) || !isName(member) || typeof isDraining !== "boolean") return undefined;
-    asks.push({ id, member, isDraining });
-  }
-  return asks;
-}
-
 function reportedOf(value: unknown): readonly ReportedService[] | undefined {
   if (!Array.isArray(value) || value.length > MAX_REPORTED) return undefined;
   const reported: ReportedService[] = [];
@@ -243,44 +220,15 @@ function reportedOf(value: unknown): readonly ReportedService[] | undefined {
   return reported;
 }
 
-function recordOf(text: string): Readonly<Record<string, unknown>> | undefined {
-  const value = parsed(text);
-  return isRecord(value) ? value : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isDefinition(value: unknown): value is [string, string] {
-  return Array.isArray(value) && value.length === 2 && isName(value[0]) && isName(value[1]);
+  return Array.isArray(value) && value.length === 2 && isCheck(value[0]) && isName(value[1]);
 }
 
-/** A text that is safe to show and to log. */
-function isName(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && value.length <= MAX_NAME_LENGTH && printable(value) === value;
-}
-
-function isReason(value: unknown): value is string | null {
-  return value === null || isName(value);
+/** A name that a configuration may give to a check: it may have marks of text direction. */
+function isCheck(value: unknown): value is string {
+  return value !== "" && serviceNameFault(value) === undefined;
 }
 
 function isVoteState(value: unknown): value is VoteState {
   return (VOTE_STATES as readonly unknown[]).includes(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0; // a safe integer is a number
-}
-
-function isAmount(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

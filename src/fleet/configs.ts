@@ -12,14 +12,19 @@ const MAX_CONFIGS = 16;
 
 const CHECKS_A_STEP = 1_000;
 
-/** The digests of the definitions, by the names of the checks. */
+/** What a member holds of a check: members that share it in another way do not own it together. Their votes count all the same. */
+export function heldAs({ digest, scope, copies, agree }: Definition): string {
+  return `${digest} ${scope} ${copies} ${agree}`;
+}
+
+/** What is held of each check, by the names of the checks. */
 export type ConfigDigests = ReadonlyMap<string, string>;
 
 /** The digest of a configuration. The order of its checks does not matter. */
 export function* configDigest(definitions: Iterable<Definition>): Steps<string> {
   let [sum, mix, count] = [0, 0, 0];
-  for (const { check, digest } of definitions) {
-    const hash = hashOf(`${check}\n${digest}`);
+  for (const definition of definitions) {
+    const hash = hashOf(`${definition.check}\n${heldAs(definition)}`);
     sum = (sum + hash) >>> 0;
     mix = (mix + Math.imul(hash, hash | 1)) >>> 0;
     count += 1;
@@ -31,6 +36,14 @@ export function* configDigest(definitions: Iterable<Definition>): Steps<string> 
 export class OtherConfigs {
   readonly #known = new Map<string, ConfigDigests>();
   readonly #reading = new Set<string>();
+  /** Those that could not be read. They are tried again, and not waited for: the store may have lost them. */
+  readonly #failed = new Set<string>();
+
+  /** A configuration is read for the first time. */
+  get isReading(): boolean {
+    for (const config of this.#reading) if (!this.#failed.has(config)) return true;
+    return false;
+  }
 
   digestOf(config: string, check: string): string | undefined {
     return this.#known.get(config)?.get(check);
@@ -38,13 +51,16 @@ export class OtherConfigs {
 
   /** The configurations of these that must be read now. Each is given out once, until `keep` or `giveUp`. */
   missing(configs: Iterable<string>): readonly string[] {
-    const missing = [...new Set(configs)].filter((config) => !this.#known.has(config) && !this.#reading.has(config));
+    const held = new Set(configs);
+    const missing = [...held].filter((config) => !this.#known.has(config) && !this.#reading.has(config));
+    for (const config of this.#failed) if (!held.has(config)) this.#failed.delete(config);
     for (const config of missing) this.#reading.add(config);
     return missing;
   }
 
   keep(config: string, digests: ConfigDigests): void {
     this.#reading.delete(config);
+    this.#failed.delete(config);
     const oldest = this.#known.size < MAX_CONFIGS ? undefined : this.#known.keys().next().value;
     if (oldest !== undefined) this.#known.delete(oldest);
     this.#known.set(config, digests);
@@ -52,5 +68,6 @@ export class OtherConfigs {
 
   giveUp(config: string): void {
     this.#reading.delete(config);
+    this.#failed.add(config);
   }
 }

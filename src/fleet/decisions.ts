@@ -14,7 +14,7 @@ import { agreedOn, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } f
 import { AGE_TOLERANCE, type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
 import type { HeardMember, Members } from "./members.js";
 import type { KeptReport } from "./own-votes.js";
-import type { CheckRecord } from "./seats.js";
+import { type CheckRecord, UNTOLD } from "./seats.js";
 import type { Run } from "./store.js";
 import type { Cell, Decision, Definition } from "./vote.js";
 
@@ -28,7 +28,7 @@ export interface DecisionsDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly members: Pick<Members, "get" | "isAlive">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
@@ -57,9 +57,16 @@ export class Decisions {
   readonly #deps: DecisionsDeps;
   /** The store is gone, and this member probes all: it has a seat of each check, and the votes of others count until they are stale. */
   isAlone = false;
+  /** Grows when each check is to be decided anew. */
+  #review = 0;
 
   constructor(deps: DecisionsDeps) {
     this.#deps = deps;
+  }
+
+  /** Each check is decided anew: by the next `renew`, unless something else does it before. */
+  reviewAll(): void {
+    this.#review += 1;
   }
 
   /** Decides, and tells it when that is news. */
@@ -70,11 +77,15 @@ export class Decisions {
     // a member that starts would decide many times for nothing
     if (before === UNDECIDED && !isLocal && isCatchingUp()) return;
     const now = clock.now();
+    record.review = this.#review;
     record.reviewAt = Number.POSITIVE_INFINITY;
     const decided = this.#lastingDecisionOf(record, now);
     const isHeld = !isLocal && (isBehind() || (isCatchingUp() && now < before.validUntil));
     const after = isHeld && decided.state !== before.state ? before : decided;
-    const isSame = isSameDecision(before, after);
+    const isUntold = record.toldUntil === UNTOLD;
+    // what is known under another definition alone, perhaps of another target, is not told
+    if (isUntold && after === before) return;
+    const isSame = !isUntold && isSameDecision(before, after);
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
     const isLonger = record.decision.validUntil > record.toldUntil;
@@ -85,12 +96,16 @@ export class Decisions {
 
   /** With each beat: the decisions that run out, and those that wait for something. */
   *renew(records: Iterable<CheckRecord>): Steps<void> {
+    const { clock } = this.#deps;
+    let now = clock.now();
     let count = 0;
     for (const record of records) {
-      const now = this.#deps.clock.now();
-      if (now >= record.reviewAt || this.#isRunningOut(record, now)) this.decide(record);
+      const isDue = record.review !== this.#review || now >= record.reviewAt;
+      if (isDue || this.#isRunningOut(record, now)) this.decide(record);
       count += 1;
-      if (count % CHECKS_A_STEP === 0) yield;
+      if (count % CHECKS_A_STEP !== 0) continue;
+      yield;
+      now = clock.now();
     }
   }
 
@@ -134,7 +149,34 @@ export class Decisions {
     if (definition.isHeartbeat) return heartbeatDecision(this.#heartbeatVotes(record), decision, now);
     if (definition.scope === "local")
       return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);
-    return this.#agreement(record, now);
+    return this.#fullySeated(record, now) ?? this.#agreement(record, now);
+  }
+
+  /** The usual case: each seat has an owner that is heard, and that has a vote which counts. No other vote matters then. */
+  #fullySeated(record: CheckRecord, now: number): Decision | undefined {
+    const { definition, decision } = record;
+    const isShort = definition.scope === "shared" && record.owners.length < definition.copies;
+    if (this.isAlone || isShort || record.owners.length === 0) return undefined;
+    const owners: SeatVote[] = [];
+    for (const { run } of record.owners) {
+      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record);
+      if (!countsNow(seat, now)) return undefined;
+      owners.push(seat);
+    }
+    const { agree } = definition;
+    return agreedOn({ owners, former: [], spare: 0, agree, isAwaited: false, awaitedMs: 0 }, decision, now);
+  }
+
+  /** Of another member that is alive. */
+  #voteOf(owner: Run, { check, definition }: CheckRecord): SeatVote | undefined {
+    const { members, votes, beatMs } = this.#deps;
+    for (const { run, cell } of votes(check)) {
+      if (run !== owner) continue;
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
+      return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
+    }
+    return undefined;
   }
 
   #agreement(record: CheckRecord, now: number): Decision {
@@ -145,10 +187,13 @@ export class Decisions {
     // a seat that is not there with the store has the own vote or none: a former owner that fills it would be counted anew
     const { run: self } = this.#deps;
     if (this.isAlone && !runs.includes(self) && countsNow(record.own, now)) runs.push(self);
+    // a run that was not yet seen to live, nor silent for a lease, may be the owner of a seat that no other member has
+    const unsure = definition.scope === "shared" ? this.#unsure(record) : [];
+    runs.push(...unsure.slice(0, Math.max(0, definition.copies - runs.length)));
     const spare = definition.scope === "shared" ? Math.max(0, definition.copies - runs.length) : 0;
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
-    let reviewAt = Number.POSITIVE_INFINITY;
+    let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
     for (const vote of this.#votesOn(record)) {
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;
@@ -168,6 +213,18 @@ export class Decisions {
     }
     record.reviewAt = reviewAt;
     return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+  }
+
+  /** Of those that have a vote under the present definition. */
+  #unsure({ check, definition }: CheckRecord): readonly Run[] {
+    const { members, votes } = this.#deps;
+    const unsure: Run[] = [];
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || member.isConfirmed || cell.definition !== definition.digest) continue;
+      if (!members.isGone(member)) unsure.push(run);
+    }
+    return unsure;
   }
 
   /** Votes under the present definition: the own one, and those of others that are known. */
@@ -204,8 +261,8 @@ export class Decisions {
   }
 }
 
-function countsNow(own: SeatVote | undefined, now: number): boolean {
-  return own !== undefined && own.vote.state !== "abstaining" && own.validUntil > now;
+function countsNow(seat: SeatVote | undefined, now: number): seat is SeatVote {
+  return seat !== undefined && seat.vote.state !== "abstaining" && seat.validUntil > now;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What a fleet needs: its settings, the checks that it shares, and where its events go. */
 import type { Clock, Random } from "../core/clock.js";
+import type { FleetCodec } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
 import type { FleetStore, Run, StoreError } from "./store.js";
 import type { Decision } from "./vote.js";
@@ -26,7 +27,7 @@ export interface FleetSettings {
 
 /** What the checks do for the fleet. Each call may be repeated. */
 export interface FleetChecks {
-  /** Probes a check here from now on; it starts from a state that was agreed. */
+  /** Probes a check here from now on; it starts from a state that was agreed. One that is probed already votes again. */
   probe(check: string, from: Decision | undefined): void;
   /** Probes it here no more. */
   rest(check: string): void;
@@ -62,5 +63,7 @@ export interface FleetDeps {
   readonly store: FleetStore;
   readonly settings: FleetSettings;
   readonly checks: FleetChecks;
+  /** Default: one of its own. Many members in one process may share one. */
+  readonly codec?: FleetCodec | undefined;
   readonly onEvent: (event: FleetEvent) => void;
 }

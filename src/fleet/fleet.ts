@@ -12,7 +12,7 @@
 import { background } from "../core/background.js";
 import { settledWithin } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
-import { Asks, hexDigits } from "./asks.js";
+import { hexDigits } from "./asks.js";
 import { ownersOf } from "./assignment.js";
 import { FleetCodec } from "./codec.js";
 import { Decisions } from "./decisions.js";
@@ -24,6 +24,8 @@ import { Ledger } from "./ledger.js";
 import type { HeardBeat } from "./members.js";
 import { FleetMembership } from "./membership.js";
 import { Mirror } from "./mirror.js";
+import { NotifierChoice } from "./notifier-choice.js";
+import { Orders } from "./orders.js";
 import { OwnBeat } from "./own-beat.js";
 import { OwnVotes } from "./own-votes.js";
 import type { FleetReadings } from "./readings.js";
@@ -36,7 +38,6 @@ import { TurnQueue } from "./turn-queue.js";
 import type { Definition, Vote } from "./vote.js";
 
 const RUN_DIGITS = 24;
-
 const CHECKS_A_STEP = 25;
 /** The last part of leaving: to remove the own records. */
 const FORGET_MS = 1_000;
@@ -46,7 +47,6 @@ export class Fleet {
   readonly #deps: FleetDeps;
   readonly #turns: TurnQueue;
   readonly #codec: FleetCodec;
-  readonly #asks: Asks;
   readonly #membership: FleetMembership;
   readonly #detachment: Detachment;
   readonly #configs: SharedConfigs;
@@ -60,19 +60,20 @@ export class Fleet {
   readonly #handOver: HandOver;
   readonly #rounds: Rounds;
   readonly readings: FleetReadings;
+  readonly orders: Orders;
+  readonly notifier: NotifierChoice;
   readonly #view: FleetView;
   readonly #closed = new AbortController();
   #isRenewing = false;
 
   constructor(deps: FleetDeps) {
-    const { clock, random, settings, store, checks, onEvent } = deps;
+    const { clock, random, settings, store, checks, codec, onEvent } = deps;
     const { beatMs, instance } = settings;
     this.#deps = deps;
     const run = hexDigits(RUN_DIGITS, random);
     this.run = run;
-    this.#codec = new FleetCodec(settings.fleet, settings.secret);
+    this.#codec = codec ?? new FleetCodec(settings.fleet, settings.secret);
     this.#turns = new TurnQueue(clock);
-    this.#asks = new Asks(random);
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
     this.#configs = new SharedConfigs({ clock, store, codec: this.#codec, onRead: () => this.#seating.start() });
@@ -90,10 +91,15 @@ export class Fleet {
       members: () => this.#membership.alive.length + 1,
       onLoss: () => this.#configs.keepAgain(),
     });
+    this.orders = new Orders({
+      ...{ clock, random, settings, membership: this.#membership, beatNow: () => this.#rounds.beatNow() },
+      drain: (isDraining) => this.drain(isDraining),
+    });
+    this.notifier = new NotifierChoice({ clock, run, beatMs, leaseMs: settings.leaseMs });
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
     this.#beat = new OwnBeat({
-      ...{ run, settings, codec: this.#codec, checks, ledger: this.#ledger, asks: this.#asks, votes: this.#votes },
-      ...{ membership: this.#membership, rounds: this.#rounds },
+      ...{ run, settings, codec: this.#codec, checks, ledger: this.#ledger, orders: this.orders, votes: this.#votes },
+      ...{ membership: this.#membership, notifier: this.notifier, rounds: this.#rounds },
     });
     this.#decisions = new Decisions({
       ...{ clock, run, beatMs, votes, members: this.#membership.members },
@@ -107,10 +113,11 @@ export class Fleet {
       digestOf: (config, check) => this.#configs.digestOf(config, check),
       probe: ({ check, decision }) => checks.probe(check, decision.state === "pending" ? undefined : decision),
       rest: ({ check }) => checks.rest(check),
+      onVoid: (record) => this.#votes.remove(record),
       onChange: (record) => this.#decisions.decide(record),
     });
     this.#seating = new Seating({
-      ...{ instance, turns: this.#turns, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
+      ...{ instance, turns: this.#turns, seats: this.#seats, decisions: this.#decisions },
       ...{ membership: this.#membership, detachment: this.#detachment, configs: this.#configs },
       onSeated: () => this.#handOver.review(),
       onTakeover: (count) => onEvent({ kind: "takeover", checks: count }),
@@ -143,12 +150,21 @@ export class Fleet {
   vote(check: string, vote: Vote, validUntil: number): void {
     const record = this.#seats.get(check);
     if (record === undefined || record.role === "resting") return;
-    this.#votes.cast(record, vote, validUntil);
-    this.#decisions.decide(record);
+    // what runs out is decided with the next beat
+    if (this.#votes.cast(record, vote, validUntil)) this.#decisions.decide(record);
   }
 
   start(): void {
     this.#rounds.start();
+  }
+
+  /** Resolves when the store has all own votes of now: what follows from them is then known to others too. At the latest after a lease. */
+  async published(): Promise<void> {
+    const { clock, settings } = this.#deps;
+    const until = clock.now() + settings.leaseMs;
+    const isOver = () => this.#closed.signal.aborted || this.#detachment.isDetached || clock.now() >= until;
+    while (!(await this.#rounds.flushAll()) && !isOver())
+      await settledWithin(new Promise(() => {}), settings.beatMs, clock);
   }
 
   /** An operator's order: hands the share of this member over, or takes it again. It goes on to serve. */
@@ -156,17 +172,6 @@ export class Fleet {
     if (isDraining === this.#membership.isLeaving) return;
     this.#membership.change({ isLeaving: isDraining });
     this.#background(this.#rounds.beatNow());
-  }
-
-  /** The same for any member. False: there is no live member of that name that would understand it. */
-  ask(member: string, isDraining: boolean): boolean {
-    if (member === this.#deps.settings.member) {
-      this.drain(isDraining);
-      return true;
-    }
-    if (!this.#membership.alive.some(({ name, beat }) => name === member && beat !== undefined)) return false;
-    this.#asks.send(member, isDraining);
-    return true;
   }
 
   /**
@@ -179,8 +184,7 @@ export class Fleet {
     const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
     await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
     this.#stop();
-    if (this.#detachment.isDetached) return;
-    await settledWithin(this.#forget(), FORGET_MS, clock);
+    if (!this.#detachment.isDetached) await settledWithin(this.#forget(), FORGET_MS, clock);
   }
 
   async close(): Promise<void> {
@@ -203,7 +207,7 @@ export class Fleet {
   }
 
   #heard(beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean): void {
-    const { clock, settings, onEvent } = this.#deps;
+    const { clock, onEvent } = this.#deps;
     if (!this.#rounds.isCut && this.#detachment.succeeded(clock.now())) {
       onEvent({ kind: "attached" });
       this.#membership.freeze(this.#detachment.frozenUntil);
@@ -215,13 +219,14 @@ export class Fleet {
       // a run that is silent changes nothing: what its store has lost will not come again
       if (silenceMs !== 0) continue;
       if (beat.head !== undefined && beat.hasLeft !== true) this.#mirror.beat(beat.run, beat.head, isLogRead);
-      if (!isConfirmed) continue;
-      for (const ask of this.#asks.received({ asks: beat.asks ?? [] }, settings.member)) this.drain(ask.isDraining);
+      if (isConfirmed) this.orders.hear(beat);
     }
-    this.#vouch();
-    this.#forgetDead();
     const configs = this.#membership.alive.map(({ beat }) => beat?.config ?? "");
-    this.#background(this.#configs.exchange(this.#membership.self.config, configs, this.#seats.all()));
+    const records = this.#seating.isRunning ? undefined : this.#seats.all();
+    this.#background(this.#configs.exchange(this.#membership.self.config, configs, records));
+    this.#vouch();
+    this.notifier.hear(startedAt, this.#membership.alive, this.#membership.isCatchingUp);
+    this.#forgetDead();
   }
 
   #tick(outcome: "done" | "failed" | "silent"): void {
@@ -241,9 +246,11 @@ export class Fleet {
   /** Of those whose votes are here as they were at their last beat. */
   #vouch(): void {
     const { alive, members } = this.#membership;
-    for (const { run } of alive) if (this.#mirror.isCurrent(run)) members.vouch(run);
-    if (!this.#membership.review((run) => this.#mirror.isCurrent(run))) return;
-    this.#seating.reviewAll();
+    const isCurrent = (run: Run) => this.#mirror.isCurrent(run);
+    for (const { run } of alive) if (isCurrent(run)) members.vouch(run);
+    // without the configurations of the others, it is not known which of them own a check
+    if (!this.#membership.review((run) => !this.#configs.isReading && isCurrent(run))) return;
+    this.#decisions.reviewAll();
     this.#background(this.#renew());
   }
 
@@ -252,7 +259,8 @@ export class Fleet {
     for (const [index, name] of names.entries()) {
       if (index % CHECKS_A_STEP === CHECKS_A_STEP - 1) yield;
       const record = this.#seats.get(name);
-      if (record === undefined) continue;
+      // what another member sees of its own host says nothing of this one
+      if (record === undefined || record.definition.scope === "local") continue;
       this.#decisions.decide(record);
       if (record.role === "handing-over") this.#handOver.release(record);
     }
@@ -260,11 +268,8 @@ export class Fleet {
 
   async #renew(): Promise<void> {
     this.#isRenewing = true;
-    try {
-      await this.#inTurns(this.#renewal());
-    } finally {
-      this.#isRenewing = false; // also after a fault of what is told: else every decision would run out
-    }
+    // also after a fault of what is told: else every decision would run out
+    await this.#turns.runUntilAborted(this.#renewal(), this.#closed.signal).finally(() => (this.#isRenewing = false));
   }
 
   *#renewal(): Steps<void> {
@@ -283,16 +288,13 @@ export class Fleet {
     const { members } = this.#membership;
     for (const run of members.forgettable()) {
       members.forget(run);
-      this.#background(this.#inTurns(this.#voted(this.#mirror.forget(run))));
+      const steps = this.#voted(this.#mirror.forget(run));
+      this.#background(this.#turns.runUntilAborted(steps, this.#closed.signal));
       this.#background(this.#deps.store.forget(run).catch(() => {}));
     }
   }
 
-  #background(work: Promise<void>): void {
+  #background(work: Promise<unknown>): void {
     background(work, this.#deps.settings.instance, "the fleet");
-  }
-
-  #inTurns(steps: Steps<void>): Promise<void> {
-    return this.#turns.runUntilAborted(steps, this.#closed.signal);
   }
 }

@@ -34,6 +34,8 @@ export interface HeardMember {
   readonly counter: number;
   /** Its last beat has said so. */
   readonly hasLeft: boolean;
+  /** The run that sends to webhooks, by its last beat. */
+  readonly notifier: Run | undefined;
   /** Its counter has grown since this member knows it. */
   readonly isConfirmed: boolean;
   /** Milliseconds that it has been silent, as far as this member could hear. */
@@ -70,8 +72,9 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<Run, HeardMember>();
   #lastReadAt: number | undefined;
-  /** The counters of the last own beats that the store has taken, the oldest first. */
+  /** The counters of the last own beats that the store has taken, the oldest first: of beats that were due. */
   readonly #sent: number[] = [];
+  #sentAt = Number.NEGATIVE_INFINITY;
   /** Beats whose counter was smaller than one that was read before. */
   replayed = 0;
 
@@ -79,9 +82,15 @@ export class Members {
     this.#options = options;
   }
 
-  /** The store has taken the own beat with this counter. Beats that were lost do not age what others have heard. */
-  sent(counter: number): void {
+  /**
+   * The store has taken the own beat with this counter. Beats that were lost do not age what others have heard, nor do those
+   * between two that are due.
+   * @param at monotonic time at which it was sent
+   */
+  sent(counter: number, at: number): void {
     const { leaseMs, beatMs } = this.#options;
+    if (at < this.#sentAt + beatMs / 2) return;
+    this.#sentAt = at;
     this.#sent.push(counter);
     if (this.#sent.length > Math.ceil(leaseMs / beatMs) + RECENT_BEATS_BESIDE_LEASE) this.#sent.shift();
   }
@@ -200,9 +209,9 @@ function ended(vouch: Vouch | undefined): Vouch | undefined {
   return vouch && { ...vouch, stalest: 1 };
 }
 
-function namedBy(heard: HeardBeat): Pick<HeardMember, "run" | "name" | "beat" | "counter" | "hasLeft"> {
-  const { run, member, counter, hasLeft = false } = heard;
-  return { run, name: member, beat: isUnderstood(heard) ? heard : undefined, counter, hasLeft };
+function namedBy(heard: HeardBeat): Pick<HeardMember, "run" | "name" | "beat" | "counter" | "hasLeft" | "notifier"> {
+  const { run, member, counter, hasLeft = false, notifier } = heard;
+  return { run, name: member, beat: isUnderstood(heard) ? heard : undefined, counter, hasLeft, notifier };
 }
 
 function isUnderstood(heard: HeardBeat): heard is Beat {

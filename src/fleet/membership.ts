@@ -104,7 +104,7 @@ export class FleetMembership {
   /** A round has succeeded, with this counter in the own beat. */
   hear(beats: readonly HeardBeat[], startedAt: number, counter: number): void {
     const { clock } = this.#deps;
-    this.members.sent(counter);
+    this.members.sent(counter, startedAt);
     this.members.hear(beats, startedAt, clock.now());
     this.#rounds += 1;
     const before = this.#alive;
@@ -153,15 +153,18 @@ export class FleetMembership {
   #propose(): void {
     const { clock, settings } = this.#deps;
     const roster = rosterOf(this.#alive, this.#self, settings.beatMs);
-    const others = rosterOfOthers(this.#alive, this.#self, settings.beatMs);
-    // a member that starts sees at once who probes what, also when it was alone because the store was away
-    const isOutside = this.roster.length <= 1 || !this.roster.some(({ run }) => run === this.#self.run);
-    if (this.#isNew && isOutside && others.length > 0 && !isSameRoster(others, this.roster)) {
-      this.#settling.adopt(others);
-      this.#deps.onRoster();
-    }
+    if (this.#isNew) this.#seeOthers();
     this.#settling.propose(roster, clock.now());
     this.#settle();
+  }
+
+  /** A member that starts sees at once who probes what, also when it was alone because the store was away. */
+  #seeOthers(): void {
+    const others = rosterOfOthers(this.#alive, this.#self, this.#deps.settings.beatMs);
+    const isOutside = this.roster.length <= 1 || !this.roster.some(({ run }) => run === this.#self.run);
+    if (!isOutside || others.length === 0 || isSameRoster(others, this.roster)) return;
+    this.#settling.adopt(others);
+    this.#deps.onRoster();
   }
 
   #settle(): void {
@@ -171,7 +174,8 @@ export class FleetMembership {
     // a member that starts takes no check before it knows what is true of it
     if (this.#isNew || this.#frozenUntil === Number.POSITIVE_INFINITY) return;
     const now = clock.now();
-    const isSettled = now >= this.#frozenUntil && this.#settling.settle(this.#leaving(), now);
+    const isDue = this.#settling.dueAt !== undefined && now >= this.#frozenUntil;
+    const isSettled = isDue && this.#settling.settle(this.#leaving(), now);
     const { dueAt } = this.#settling;
     if (dueAt !== undefined)
       this.#timer = clock.setTimer(Math.max(dueAt, this.#frozenUntil) - now, () => this.#settle());

@@ -180,12 +180,8 @@ export class MemoryStore {
 
   #set<Value>(map: Map<string, Value>, key: string, value: Value | undefined): void {
     const before = map.get(key);
-    const put = (next: Value | undefined) => {
-      if (next === undefined) map.delete(key);
-      else map.set(key, next);
-    };
-    put(value);
-    this.#undoable(() => put(before));
+    put(map, key, value);
+    this.#undoable(() => put(map, key, before));
   }
 
   #undoable(action: () => void): void {
@@ -195,6 +191,11 @@ export class MemoryStore {
     if ((this.#undo[this.#undo.length >> 1]?.at ?? at) < at - UNDO_MS)
       this.#undo = this.#undo.filter((each) => each.at >= at - UNDO_MS);
   }
+}
+
+function put<Value>(map: Map<string, Value>, key: string, value: Value | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
 }
 
 /** The way of one member to the store. */

@@ -15,7 +15,7 @@ import type { Steps } from "../core/turns.js";
 import type { FleetCodec, OpenedCell } from "./codec.js";
 import { MAX_ENTRY_CELLS } from "./ledger.js";
 import type { ResyncCause } from "./readings.js";
-import { add, isSame, RunCells } from "./run-cells.js";
+import { add, isSame, type MirroredCell, RunCells } from "./run-cells.js";
 import type { LogEntry, Run } from "./store.js";
 import { type MirroredVote, VoteIndex } from "./vote-index.js";
 
@@ -105,7 +105,7 @@ export class Mirror {
       if (opened === undefined) continue;
       // a cell of another write may be an old one
       if (opened.sequence !== head.sequence) this.#refused += 1;
-      else if (known.put(check, { ...opened, run, receivedAt: now })) changed.push(check);
+      else if (known.put(check, mirrored(opened, run, now))) changed.push(check);
     }
     return [...changed, ...known.continueWith(head)];
   }
@@ -125,7 +125,7 @@ export class Mirror {
       const opened = this.#openCell(run, check, text);
       if (opened === undefined) continue;
       add(sum, opened);
-      if (known.put(check, { ...opened, run, receivedAt: now })) changed.push(check);
+      if (known.put(check, mirrored(opened, run, now))) changed.push(check);
     }
     // cells that were read in parts while the run wrote do not fit: the log continues from the older ones
     const removed = isSame(sum, read) ? known.keepOnly(cells, read.sequence) : [];
@@ -150,4 +150,9 @@ export class Mirror {
     if (opened === undefined) this.#refused += 1;
     return opened;
   }
+}
+
+/** Every field by its name: there are very many. */
+function mirrored({ sequence, cell, high, low }: OpenedCell, run: Run, receivedAt: number): MirroredCell {
+  return { run, cell, receivedAt, sequence, high, low };
 }

@@ -1,34 +1,32 @@
 /**
- * Which member tells the outside of changes: one of them, by a lease in the store. And what they have told: texts that all
- * members share.
+ * Which member tells the outside of changes: one of them, the notifier. And what they have told: texts that all members share.
  *
- *     attached    the holder of the lease sends. It asks again each beat, and stops when it could not for a lease
- *     detached    the holder goes on; every other member sends too, after two leases
+ *     attached    the member on which all agree sends (see notifier-choice.ts). It stops when it has not heard so for a lease
+ *     detached    it goes on; every other member sends too, after two leases, unless it hears that another one sends
  *
- * A detached member cannot know whether another one sends. It is better to tell twice, with the same key, than not at all.
- * A member that leaves or drains does not ask: another one takes the lease when it ends.
+ * A member that hears no other cannot know whether one sends. It is better to tell twice, with the same key, than not at all.
+ * A member that leaves or drains does not send: the others agree on another one.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
-import { background } from "../core/background.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
+import type { NotifierChoice } from "./notifier-choice.js";
 import type { FleetStore, Run } from "./store.js";
 
 export interface NotifierDeps {
   readonly clock: Clock;
   readonly store: Pick<FleetStore, "hold" | "text" | "keepText">;
   readonly run: Run;
-  /** Of healthbridge, for faults. */
-  readonly instance: string;
   readonly fleet: string;
   readonly secret: string | undefined;
   readonly beatMs: number;
   readonly leaseMs: number;
+  readonly choice: Pick<NotifierChoice, "isWilling" | "isAgreed" | "isOther" | "agreedUntil">;
+  /** Resolves when the store has all own votes of now. */
+  readonly published: () => Promise<void>;
   readonly isDetached: () => boolean;
   /** Whether this member leaves, or an operator drains it. */
   readonly isLeaving: () => boolean;
 }
-
-const LEASE = "notifier";
 
 /** Longer texts are not read. */
 const MAX_LENGTH = 16_777_216;
@@ -41,7 +39,6 @@ export class Notifier {
   readonly #deps: NotifierDeps;
   readonly #key: Buffer;
   readonly #listeners = new Set<() => void>();
-  #heldUntil = Number.NEGATIVE_INFINITY;
   #detachedAt: number | undefined;
   /** It was the notifier when the store went away. */
   #goesOn = false;
@@ -57,12 +54,11 @@ export class Notifier {
 
   /** Whether this member sends at this moment. */
   get sends(): boolean {
-    const { clock, isLeaving, isDetached } = this.#deps;
+    const { clock, choice, isLeaving, isDetached } = this.#deps;
     if (this.#isClosed || isLeaving()) return false;
-    const now = clock.now();
-    if (now < this.#heldUntil) return true;
-    if (!isDetached() || this.#detachedAt === undefined) return false;
-    return this.#goesOn || now >= this.#detachedAt + DETACHED_LEASES * this.leaseMs;
+    if (choice.isAgreed) return true;
+    if (!isDetached() || this.#detachedAt === undefined || choice.isOther) return false;
+    return this.#goesOn || clock.now() >= this.#detachedAt + DETACHED_LEASES * this.leaseMs;
   }
 
   get isDetached(): boolean {
@@ -95,41 +91,34 @@ export class Notifier {
     return (await store.hold(name, run, ttlMs).catch(() => undefined)) === run;
   }
 
+  /** Resolves when the others would tell the same: the own votes from which it follows are in the store. */
+  published(): Promise<void> {
+    return this.#deps.published();
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#deps.choice.isWilling = false;
     this.#cancelTimer();
     this.#listeners.clear();
   }
 
   #next(delayMs: number): void {
-    const { clock, instance } = this.#deps;
-    this.#cancelTimer = clock.setTimer(delayMs, () => background(this.#beat(), instance, "the notifier of a fleet"));
+    this.#cancelTimer = this.#deps.clock.setTimer(delayMs, () => this.#beat());
   }
 
-  async #beat(): Promise<void> {
-    const { clock, beatMs, isDetached, isLeaving } = this.#deps;
-    const startedAt = clock.now();
+  #beat(): void {
+    const { clock, beatMs, choice, isDetached, isLeaving } = this.#deps;
+    const now = clock.now();
+    choice.isWilling = this.#listeners.size > 0 && !isLeaving();
     if (!isDetached()) this.#detachedAt = undefined;
     else if (this.#detachedAt === undefined) {
-      this.#detachedAt = startedAt;
-      // the store has not answered for a lease, so the own lease has ended just now
-      this.#goesOn = this.#heldUntil > startedAt - 2 * this.leaseMs;
+      this.#detachedAt = now;
+      // the store has not answered for a lease, so the agreement has ended just now
+      this.#goesOn = choice.agreedUntil > now - 2 * this.leaseMs;
     }
-    if (!isLeaving()) await this.#hold(startedAt);
-    if (this.#isClosed) return;
+    this.#next(beatMs);
     for (const listener of this.#listeners) listener();
-    this.#next(Math.max(beatMs / 10, startedAt + beatMs - clock.now()));
-  }
-
-  /** The lease ends here before it does in the store: its time counts from before the call. */
-  async #hold(startedAt: number): Promise<void> {
-    const { store, run } = this.#deps;
-    try {
-      const holder = await store.hold(LEASE, run, this.leaseMs);
-      this.#heldUntil = holder === run ? startedAt + this.leaseMs : Number.NEGATIVE_INFINITY;
-    } catch {
-      // the rounds of the fleet tell of it
-    }
   }
 
   #sign(name: string, text: string): string {

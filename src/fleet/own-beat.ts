@@ -1,10 +1,11 @@
 /** The own beats: what this member says of itself each second, and at its end. */
-import type { Asks } from "./asks.js";
 import { FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import type { FleetChecks, FleetSettings } from "./fleet-deps.js";
 import type { Ledger } from "./ledger.js";
 import type { FleetMembership } from "./membership.js";
+import type { NotifierChoice } from "./notifier-choice.js";
+import type { Orders } from "./orders.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Rounds } from "./rounds.js";
 import type { Run } from "./store.js";
@@ -17,7 +18,8 @@ export interface OwnBeatDeps {
   readonly ledger: Ledger;
   readonly membership: FleetMembership;
   readonly votes: OwnVotes;
-  readonly asks: Asks;
+  readonly orders: Pick<Orders, "forBeat">;
+  readonly notifier: Pick<NotifierChoice, "choice">;
   readonly rounds: Pick<Rounds, "isBehind">;
 }
 
@@ -44,7 +46,7 @@ export class OwnBeat {
   }
 
   #seal(hasLeft: true | undefined): string {
-    const { run, settings, codec, checks, ledger, membership, votes, asks, rounds } = this.#deps;
+    const { run, settings, codec, checks, ledger, membership, votes, orders, notifier, rounds } = this.#deps;
     const { member, zone, version, capacity } = settings;
     this.counter += 1;
     return codec.sealBeat({
@@ -54,7 +56,8 @@ export class OwnBeat {
       config: membership.self.config,
       stalest: rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
       isLeaving: membership.isLeaving,
-      asks: asks.take(),
+      notifier: hasLeft ? undefined : notifier.choice,
+      ...orders.forBeat(),
     });
   }
 }

@@ -5,6 +5,7 @@
  *     heartbeat:  report --> the next order --> cell;   missed --> cell without an order, unless a report was adopted
  */
 import type { Clock } from "../core/clock.js";
+import { isSameReport } from "./agreement.js";
 import { AGE_TOLERANCE, isMissed } from "./heartbeats.js";
 import type { CheckRecord } from "./seats.js";
 import type { Cell, Vote } from "./vote.js";
@@ -41,10 +42,18 @@ export class OwnVotes {
     return this.#deps.clock.now() - this.#startedAt;
   }
 
-  cast(record: CheckRecord, vote: Vote, validUntil: number): void {
-    record.own = { vote, validUntil };
-    if (record.definition.isHeartbeat) this.#castHeartbeat(record, vote);
+  /**
+   * Returns whether it is news. Most results of a probe are not: the same vote as before counts for longer, and neither the
+   * cell nor the decision is another one.
+   */
+  cast(record: CheckRecord, vote: Vote, validUntil: number): boolean {
+    const { own, definition } = record;
+    const isSame = own !== undefined && !definition.isHeartbeat && saysSame(own.vote, vote);
+    record.own = { vote: isSame ? own.vote : vote, validUntil };
+    if (isSame) return own.validUntil <= this.#deps.clock.now();
+    if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
     else this.#set(record, vote, 0);
+    return true;
   }
 
   /**
@@ -104,4 +113,14 @@ export class OwnVotes {
     const cell = { definition: definition.digest, castAtMs: this.uptimeMs, order, vote };
     if (this.#deps.ledger.set(check, cell)) this.#deps.onChange();
   }
+}
+
+function saysSame(one: Vote, other: Vote): boolean {
+  if (one === other) return true;
+  return (
+    one.state === other.state &&
+    one.reason === other.reason &&
+    one.ageMs === other.ageMs &&
+    isSameReport(one.reported, other.reported)
+  );
 }

@@ -70,15 +70,15 @@ function loadClient(): typeof import("pg") {
 }
 
 export class PostgresLink implements Link<SqlQuery> {
+  readonly label: string;
   readonly #package = loadClient();
-  readonly #url: StoreUrl;
   readonly #settings: import("pg").ClientConfig;
   readonly #clients = new Set<PostgresClient>();
 
   /** @throws HealthError MISSING_PACKAGE, TLS_FAILED, and INVALID_OPTION for an option of TLS */
   constructor(url: StoreUrl, { deadlineMs, tls }: PostgresOptions) {
     const { host, port } = url.hosts[0] ?? { host: "", port: 0 };
-    this.#url = url;
+    this.label = url.label;
     this.#settings = {
       host,
       port,
@@ -122,7 +122,7 @@ export class PostgresLink implements Link<SqlQuery> {
   }
 
   #failureFrom(error: unknown, state: string): StoreError {
-    const text = `${this.#url.label}: ${printable(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH)}`;
+    const text = `${this.label}: ${printable(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH)}`;
     return new StoreError(codeOf(state), state === "" ? text : `${text} (${state})`, { cause: error });
   }
 

@@ -57,7 +57,7 @@ const MAX_MESSAGE_LENGTH = 200;
 
 /** Errors of Redis: what the user may not do, and what no user may do now. Source: redis.io, and server.c of Redis 7. */
 const REFUSALS =
-  /^(?:NOPERM|NOAUTH|WRONGPASS|READONLY|OOM|MISCONF|NOREPLICAS|DENIED|ERR invalid password|ERR AUTH|ERR RedisClient sent AUTH)/;
+  /^(?:EXECABORT .*NOPERM|NOPERM|NOAUTH|WRONGPASS|READONLY|OOM|MISCONF|NOREPLICAS|DENIED|ERR invalid password|ERR AUTH|ERR RedisClient sent AUTH)/;
 
 const UNAVAILABLE = /^(?:LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|ERR max number of clients)/;
 
@@ -106,19 +106,24 @@ export class RedisConnection {
 }
 
 class RedisLink implements Link<RedisClient> {
+  readonly label: string;
   readonly #package = loadClient();
   readonly #url: StoreUrl;
   readonly #options: RedisOptions;
+  /** Why the connection has ended: the calls on it tell of its end alone. */
+  #fault: unknown;
   /** Every client that is not closed yet, also while it connects. */
   readonly #clients = new Set<RedisClient>();
 
   constructor(url: StoreUrl, options: RedisOptions) {
+    this.label = url.label;
     this.#url = url;
     this.#options = options;
     if (url.isTls) tlsOptions(url.hosts[0]?.host ?? "", options.tls); // a wrong option is found now
   }
 
   async open(): Promise<RedisClient> {
+    this.#fault = undefined;
     const [host] = this.#url.hosts;
     if (host === undefined) throw new StoreError("unreachable", "there is no host");
     const primary = this.#url.kind === "redis" ? host : await this.#findPrimary();
@@ -130,7 +135,9 @@ class RedisLink implements Link<RedisClient> {
   }
 
   failureOf(error: unknown) {
-    const first = firstError(error);
+    const { ClientClosedError, DisconnectsClientError } = this.#package;
+    const isOfEnd = error instanceof ClientClosedError || error instanceof DisconnectsClientError;
+    const first = (isOfEnd && this.#fault) || firstError(error);
     const failure = first instanceof StoreError ? first : this.#failureFrom(first);
     const isLost = failure.code === "timeout" || failure.code === "unreachable" || NOT_PRIMARY.test(messageOf(first));
     return { failure, isLost };
@@ -197,7 +204,10 @@ class RedisLink implements Link<RedisClient> {
     });
     this.#clients.add(client);
     asked?.add(client);
-    client.on("error", () => this.#end(client)); // calls reject with the error
+    client.on("error", (error) => {
+      this.#fault ??= error;
+      this.#end(client); // calls reject
+    });
     try {
       await client.connect();
     } catch (error) {
@@ -221,7 +231,7 @@ class RedisLink implements Link<RedisClient> {
     const secrets = [this.#url.password, this.#url.sentinel.password].filter((each) => each !== undefined);
     const shown = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), message);
     const plain = printable(shown.replace(/,? with args beginning with.*/s, ""));
-    return `${this.#url.label}: ${plain.slice(0, MAX_MESSAGE_LENGTH)}`;
+    return `${this.label}: ${plain.slice(0, MAX_MESSAGE_LENGTH)}`;
   }
 }
 

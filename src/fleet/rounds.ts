@@ -128,15 +128,21 @@ export class Rounds {
   /** Writes what has changed. One write is in flight at a time. */
   async flush(): Promise<void> {
     await this.#writing;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     await this.#writing;
   }
 
-  /** A beat besides those that are due: what it says is urgent. */
-  async beatNow(): Promise<void> {
-    if (this.#isStarted) await this.#round();
+  /** Writes all that has changed until now. Resolves with whether the store has it. */
+  async flushAll(): Promise<boolean> {
+    const { ledger } = this.#deps;
+    do await this.flush();
+    while (ledger.hasChanges && !this.isBehind && !this.#closed.signal.aborted);
+    return !ledger.hasChanges;
+  }
+
+  /** A beat besides those that are due: what it says is urgent. False: the store has not taken it. */
+  async beatNow(): Promise<boolean> {
+    return this.#isStarted && !this.#closed.signal.aborted && (await this.#round()) === "done";
   }
 
   stop(): void {

@@ -9,7 +9,6 @@ import { configDigest } from "./configs.js";
 import type { Decisions } from "./decisions.js";
 import type { Detachment } from "./detachment.js";
 import type { FleetMembership } from "./membership.js";
-import type { OwnVotes } from "./own-votes.js";
 import type { Seats } from "./seats.js";
 import type { SharedConfigs } from "./shared-configs.js";
 import type { TurnQueue } from "./turn-queue.js";
@@ -19,8 +18,7 @@ export interface SeatingDeps {
   readonly instance: string;
   readonly turns: TurnQueue;
   readonly seats: Seats;
-  readonly decisions: Pick<Decisions, "isAlone">;
-  readonly votes: Pick<OwnVotes, "remove">;
+  readonly decisions: Pick<Decisions, "isAlone" | "reviewAll">;
   readonly membership: Pick<FleetMembership, "change" | "roster" | "self">;
   readonly detachment: Pick<Detachment, "frozenUntil" | "probesAll">;
   readonly configs: Pick<SharedConfigs, "keepAgain">;
@@ -36,8 +34,8 @@ export class Seating {
   #working = new AbortController();
   #isStopped = false;
   #isRunning = false;
-  /** Definitions that have come, and are not yet in the seats. */
-  #coming: Iterable<Definition> | undefined;
+  /** Configurations that are not yet in the seats: a check that one of them lacks ends, also when the next one has it again. */
+  readonly #coming: Iterable<Definition>[] = [];
 
   constructor(deps: SeatingDeps) {
     this.#deps = deps;
@@ -49,7 +47,7 @@ export class Seating {
   }
 
   define(definitions: Iterable<Definition>): void {
-    this.#coming = definitions;
+    this.#coming.push(definitions);
     this.start();
   }
 
@@ -65,13 +63,8 @@ export class Seating {
 
   /** The store has gone, or is back: that changes who probes what, and whose votes count. */
   startAnew(): void {
-    this.reviewAll();
+    this.#deps.decisions.reviewAll();
     this.start();
-  }
-
-  /** Each check is decided anew. */
-  reviewAll(): void {
-    for (const record of this.#deps.seats.all()) record.reviewAt = Number.NEGATIVE_INFINITY;
   }
 
   stop(): void {
@@ -80,13 +73,13 @@ export class Seating {
   }
 
   *#steps(): Steps<void> {
-    const { seats, votes, membership, detachment, decisions, configs, onSeated, onTakeover } = this.#deps;
-    if (this.#coming !== undefined) {
-      const coming = yield* gathered(this.#coming);
-      const removed = yield* seats.replace(coming);
-      for (const record of removed) votes.remove(record);
-      const config = yield* configDigest(coming);
-      this.#coming = undefined;
+    const { seats, membership, detachment, decisions, configs, onSeated, onTakeover } = this.#deps;
+    for (let next = this.#coming[0]; next !== undefined; next = this.#coming[0]) {
+      const coming = yield* gathered(next);
+      yield* seats.replace(coming);
+      const config = this.#coming.length > 1 ? undefined : yield* configDigest(coming);
+      this.#coming.shift();
+      if (config === undefined) continue;
       configs.keepAgain();
       membership.change({ config });
     }

@@ -12,6 +12,7 @@ import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
 import { type SeatVote, UNDECIDED } from "./agreement.js";
 import { hashOf, Ranking } from "./assignment.js";
+import { heldAs } from "./configs.js";
 import type { Roster, RosterMember } from "./roster.js";
 import type { Run } from "./store.js";
 import type { Decision, Definition } from "./vote.js";
@@ -34,10 +35,12 @@ export interface CheckRecord {
   adopted: SeatVote | undefined;
   /** What is agreed. */
   decision: Decision;
-  /** Until when it counts by what the checks were told. */
+  /** Until when it counts by what the checks were told; `UNTOLD` when that was about another definition. */
   toldUntil: number;
   /** Monotonic time from which time alone may change the decision: it is made again with the next beat. */
   reviewAt: number;
+  /** The review in which it was decided last. */
+  review: number;
 }
 
 export interface SeatsDeps {
@@ -45,11 +48,16 @@ export interface SeatsDeps {
   readonly run: Run;
   /** What a member with another configuration holds: the digest of a check. */
   readonly digestOf: (config: string, check: string) => string | undefined;
+  /** Of a check that is probed already, the vote is cast again. */
   readonly probe: (record: CheckRecord) => void;
   readonly rest: (record: CheckRecord) => void;
+  /** Its own vote counts no more: it is gone, or has another definition. */
+  readonly onVoid: (record: CheckRecord) => void;
   /** Its owners are others now. */
   readonly onChange: (record: CheckRecord) => void;
 }
+
+export const UNTOLD = Number.NEGATIVE_INFINITY;
 
 /** How many checks are assigned between two looks at the clock. */
 const CHECKS_A_STEP = 25;
@@ -63,8 +71,8 @@ export class Seats {
   readonly #heartbeats = new Set<CheckRecord>();
   readonly #handingOver = new Set<CheckRecord>();
   takeovers = 0;
-  /** Grows whenever a check gets other owners, or the checks are others. */
-  changes = 0;
+  /** How many of the checks that are not local each run has. */
+  readonly shares = new Map<Run, number>();
   /** A roster of members that all have this configuration. */
   #uniform: Roster | undefined;
   /** Most checks have the same holders. */
@@ -104,25 +112,21 @@ export class Seats {
     return rate;
   }
 
-  /** Takes the checks of a configuration in place of those before. Returns the records whose votes do not count any more. */
-  *replace(definitions: readonly Definition[]): Steps<readonly CheckRecord[]> {
-    this.changes += 1;
+  /** Takes the checks of a configuration in place of those before. It may be begun again: what it has done counts. */
+  *replace(definitions: readonly Definition[]): Steps<void> {
     const gone = new Map(this.#records);
-    const voided: CheckRecord[] = [];
     for (const [index, definition] of definitions.entries()) {
-      const known = gone.get(definition.check);
+      this.#define(definition, gone.get(definition.check));
       gone.delete(definition.check);
-      if (known !== undefined && known.definition.digest !== definition.digest) voided.push(known);
-      this.#define(definition, known);
       if (index % CHECKS_A_STEP === 0) yield;
     }
-    this.changes += 1;
     for (const record of gone.values()) {
+      this.#count(record, -1);
       this.#records.delete(record.check);
       this.#handingOver.delete(record);
       this.#heartbeats.delete(record);
+      this.#deps.onVoid(record);
     }
-    return [...voided, ...gone.values()];
   }
 
   /**
@@ -151,11 +155,24 @@ export class Seats {
 
   #define(definition: Definition, known: CheckRecord | undefined): void {
     const record = known ?? newRecord(definition, this.#deps.clock.now());
-    if (record.definition.digest !== definition.digest) Object.assign(record, { own: undefined, adopted: undefined });
-    record.definition = definition;
     if (known === undefined) this.#records.set(definition.check, record);
     if (definition.isHeartbeat) this.#heartbeats.add(record);
     else this.#heartbeats.delete(record);
+    const before = record.definition;
+    this.#count(record, -1);
+    record.definition = definition;
+    this.#count(record, 1);
+    if (before.digest !== definition.digest) this.#redefine(record, definition.staleAfterMs - before.staleAfterMs);
+  }
+
+  /** The votes of before count no more, and what is told next is news: the target may be another one, with another runner. */
+  #redefine(record: CheckRecord, longerMs: number): void {
+    const { decision } = record;
+    Object.assign(record, { own: undefined, adopted: undefined, toldUntil: UNTOLD });
+    record.ownersSince = this.#deps.clock.now();
+    if (decision !== UNDECIDED) record.decision = { ...decision, validUntil: decision.validUntil + longerMs };
+    this.#deps.onVoid(record);
+    if (record.role !== "resting") this.#deps.probe(record);
   }
 
   #ownersOf({ definition, hash }: CheckRecord, roster: Roster, self: RosterMember): Roster {
@@ -167,10 +184,11 @@ export class Seats {
   }
 
   /** The members that hold the same definition. Mostly, all have the same configuration. */
-  #holders({ check, digest }: Definition, roster: Roster, self: RosterMember): Roster {
+  #holders(definition: Definition, roster: Roster, self: RosterMember): Roster {
     if (this.#uniform === roster) return roster;
+    const held = heldAs(definition);
     const isSame = ({ run, config }: RosterMember) =>
-      run === self.run || config === self.config || this.#deps.digestOf(config, check) === digest;
+      run === self.run || config === self.config || this.#deps.digestOf(config, definition.check) === held;
     return roster.every(isSame) ? roster : roster.filter(isSame);
   }
 
@@ -178,14 +196,25 @@ export class Seats {
     const now = this.#deps.clock.now();
     const isChange = !isSameOwners(owners, record.owners);
     if (isChange) {
+      this.#count(record, -1);
       record.owners = owners;
       record.ownersSince = now;
-      this.changes += 1;
+      this.#count(record, 1);
     }
     const isOwner = isAlone || isNeverGivenUp(record) || owners.some(({ run }) => run === this.#deps.run);
     if (isOwner) this.#take(record);
     else if (record.role === "probing") this.#beginHandOver(record, now, keepUntil);
     if (isChange) this.#deps.onChange(record);
+  }
+
+  /** Adds a check to the shares of its owners, or takes it out of them. */
+  #count({ definition, owners }: CheckRecord, by: 1 | -1): void {
+    if (definition.scope === "local") return;
+    for (const { run } of owners) {
+      const share = (this.shares.get(run) ?? 0) + by;
+      if (share === 0) this.shares.delete(run);
+      else this.shares.set(run, share);
+    }
   }
 
   #take(record: CheckRecord): void {
@@ -221,6 +250,7 @@ function newRecord(definition: Definition, now: number): CheckRecord {
     decision: UNDECIDED,
     toldUntil: UNDECIDED.validUntil,
     reviewAt: Number.POSITIVE_INFINITY,
+    review: 0,
   };
 }
 

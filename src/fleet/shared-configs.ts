@@ -7,7 +7,7 @@
 import type { Clock } from "../core/clock.js";
 import { FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
-import { OtherConfigs } from "./configs.js";
+import { heldAs, OtherConfigs } from "./configs.js";
 import type { CheckRecord } from "./seats.js";
 import type { FleetStore } from "./store.js";
 
@@ -31,6 +31,11 @@ export class SharedConfigs {
     this.#deps = deps;
   }
 
+  /** Configurations of other members are not known yet. */
+  get isReading(): boolean {
+    return this.#others.isReading;
+  }
+
   /** The digest of a check in a configuration of another member; `undefined` where it is not known. */
   digestOf(config: string, check: string): string | undefined {
     return this.#others.digestOf(config, check);
@@ -41,8 +46,11 @@ export class SharedConfigs {
     this.#keptAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** @param own the digest of the own definitions; empty: there are none yet */
-  async exchange(own: string, others: readonly string[], records: Iterable<CheckRecord>): Promise<void> {
+  /**
+   * @param own the digest of the own definitions; empty: there are none yet
+   * @param records the own definitions; `undefined`: they are being changed, and do not have that digest now
+   */
+  async exchange(own: string, others: readonly string[], records: Iterable<CheckRecord> | undefined): Promise<void> {
     const missing = this.#others.missing(others.filter((config) => config !== "" && config !== own));
     await Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own, records)]);
   }
@@ -56,11 +64,11 @@ export class SharedConfigs {
     onRead();
   }
 
-  async #keep(own: string, records: Iterable<CheckRecord>): Promise<void> {
+  async #keep(own: string, records: Iterable<CheckRecord> | undefined): Promise<void> {
     const { clock, store, codec } = this.#deps;
-    if (own === "" || clock.now() < this.#keptAt + KEEP_MS) return;
+    if (own === "" || records === undefined || clock.now() < this.#keptAt + KEEP_MS) return;
     this.#keptAt = clock.now();
-    const digests = new Map(Array.from(records, ({ check, definition }) => [check, definition.digest]));
+    const digests = new Map(Array.from(records, ({ check, definition }) => [check, heldAs(definition)]));
     await store.keepText(nameOf(own), codec.sealConfig(own, digests)).catch(() => this.keepAgain());
   }
 }

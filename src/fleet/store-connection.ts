@@ -16,6 +16,8 @@ import { StoreError } from "./store.js";
 
 /** How one kind of store is reached. */
 export interface Link<Client> {
+  /** For people: scheme and hosts. */
+  readonly label: string;
   open(): Promise<Client>;
   /** Closes all that is open, and what is being opened. */
   drop(): void;
@@ -90,7 +92,7 @@ export class StoreConnection<Client> {
   async #inTime<Result>(work: Promise<Result>): Promise<Result> {
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
-      const text = `the store has not answered within ${this.#deadlineMs} ms`;
+      const text = `${this.#link.label}: no answer within ${this.#deadlineMs} ms`;
       cancel = this.#clock.setTimer(this.#deadlineMs, () => reject(new StoreError("timeout", text)));
     });
     try {

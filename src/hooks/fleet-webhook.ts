@@ -27,6 +27,8 @@ export interface TellingFleet {
   /** A text that all members share. Rejects while the store does not answer, like `save`. */
   load(name: string): Promise<string | undefined>;
   save(name: string, text: string): Promise<void>;
+  /** Resolves when the others would tell the same: the votes of this member from which it follows are in the store. */
+  published(): Promise<void>;
 }
 
 const NOTHING: DeliveryProgress = { pending: 0, failures: 0, detail: undefined };
@@ -160,6 +162,7 @@ export class FleetWebhook {
     const before = this.#writing;
     const writing = (async () => {
       await before?.catch(() => {});
+      await this.#fleet.published();
       await this.#fleet.save(this.#name, this.#shared.text);
     })();
     this.#writing = writing;

@@ -154,7 +154,13 @@ export const CONTROL_METHODS = {
   Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },
   SetMaintenance: {
     request: { ...SCOPE, durationMs: count(3), reason: text(4) },
-    answer: { changed: flag(1), untilMs: count(2), survivesRestart: flag(3) },
+    answer: {
+      changed: flag(1),
+      untilMs: count(2),
+      survivesRestart: flag(3),
+      fleet: text(4),
+      unaware: repeated(text(5)),
+    },
   },
 } as const;
 

@@ -51,6 +51,9 @@ describe("healthbridge members, with a fleet", () => {
     assert.match(first, /^eu-1 \(this\) +alive +\d +0ms +\d+\.\d+\.\S+ +\S{1,12}$/);
     assert.match(second, /^eu-2 +alive +\d +\d+ms +\d+\.\d+\.\S+ +\S{1,12}$/);
     assert.deepEqual(rest, []);
+    const config = first.split(/ +/).at(-1) ?? "";
+    const [{ config: whole }] = JSON.parse((await ask("members", "--json")).stdout).members;
+    assert.equal(config, whole.slice(-12), "not its begin, which is the number of checks");
   });
 
   test("prints JSON on one line", async () => {

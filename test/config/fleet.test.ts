@@ -101,6 +101,22 @@ describe("a mistake is refused at its place", () => {
       `fleet: { name: p, store: "redis://h", secretFile: ${short} }\n`,
       /fleet\.secretFile: .*short must contain 16 or more characters; it has 15$/,
     ],
+    "options of TLS for a Redis without TLS": [
+      fleet("tls: { verify: true }"),
+      /fleet\.tls: has no effect on a store without TLS; for TLS use rediss:\/\/ in store$/,
+    ],
+    "options of TLS for Sentinels without TLS": [
+      fleet("tls: { verify: true }", "redis+sentinel://h/m"),
+      /fleet\.tls: .*; for TLS use rediss\+sentinel:\/\/ in store$/,
+    ],
+    "options of TLS for a cluster without TLS": [
+      fleet("tls: { verify: true }", "redis+cluster://h"),
+      /fleet\.tls: .*; for TLS use rediss\+cluster:\/\/ in store$/,
+    ],
+    "options of TLS for a PostgreSQL without TLS": [
+      fleet("tls: { verify: true }", "postgres://u@h/db?sslmode=disable"),
+      /fleet\.tls: .*; for TLS add \?sslmode=require in store$/,
+    ],
     "a secret that does not exist": [
       'fleet: { name: p, store: "redis://h", secretFile: /nowhere }\n',
       /fleet\.secretFile: cannot read the file \/nowhere/,

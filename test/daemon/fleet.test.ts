@@ -98,6 +98,33 @@ describe("a reload of a member", () => {
     await eventually(async () => (await members[0]?.metric("healthbridge_fleet_config_digests")) === 1, "one file");
   });
 
+  test("with another target under the same name probes that one", async (t) => {
+    const [up, down] = [await Target.open(), await Target.open()];
+    const downPort = down.port;
+    down.close();
+    const text = (port: number) => config(`  a: { target: "tcp://${hostname()}:${port}", staleAfter: 2s }`);
+    const members = await pair(t, text(target.port));
+    for (const member of members) await eventually(async () => (await member.status("a")) === "SERVING", "the old one");
+    await Promise.all(members.map((member) => member.reload(text(up.port))));
+    await eventually(() => up.connections >= 4, "both probe the new one");
+    for (const member of members) assert.equal(await member.status("a"), "SERVING");
+    await Promise.all(members.map((member) => member.reload(text(downPort))));
+    for (const member of members) await eventually(async () => (await member.status("a")) === "NOT_SERVING", "down");
+    up.close();
+  });
+
+  test("with a shorter `staleAfter` tells the votes of now: no status runs out", async (t) => {
+    const text = (staleAfter: string) => config(`  a: { target: "${target.url}", staleAfter: ${staleAfter} }`);
+    const members = await pair(t, text("60s"));
+    for (const member of members) await eventually(async () => (await member.status("a")) === "SERVING", "first");
+    await Promise.all(members.map((member) => member.reload(text("1500ms"))));
+    await pause(4_000);
+    for (const member of members) {
+      assert.equal(await member.status("a"), "SERVING");
+      assert.deepEqual(member.lines("transition"), []);
+    }
+  });
+
   test("on one member alone: the same check is probed by those that hold the same definition", async (t) => {
     const text = (more: string) => config(`  a: { target: "${target.url}"${more} }`);
     const [first, second] = await pair(t, text(""));

@@ -187,6 +187,12 @@ describe("the vote of a former owner", () => {
     assert.equal(stateOf("ff", "", 1), "failing", "it is not waited for");
   });
 
+  it("counts for the majority with the seat that it takes: one of two that probe turns nothing", () => {
+    assert.equal(agreed("f", "majority", { others: "p+", spare: 1 }).state, "warning");
+    assert.equal(agreed("f", "majority", { others: "f+", spare: 1 }).state, "failing");
+    assert.equal(agreed("f", "majority", { others: "p+", spare: 0 }).state, "failing");
+  });
+
   it("is taken in the order of runs and deaths, not in the order in which it comes", () => {
     const votes = former("p+ w+ f!").toReversed();
     const seats = { owners: owners("-"), former: votes, spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 };

@@ -37,7 +37,12 @@ const BEAT: Beat = {
   stalest: 0.25,
   isLeaving: false,
   hasLeft: false,
-  asks: [{ id: "0a1b2c3d", member: "b", isDraining: true }],
+  notifier: OTHER_RUN,
+  asks: [{ id: "0a1b2c3d", member: "b", run: "run-b", isDraining: true }],
+  maintenance: {
+    digest: "d",
+    orders: [{ id: "0a1b2c3d", scope: "=x", number: 7, leftMs: 5, keepMs: 9, isEnd: false, reason: "r", member: "a" }],
+  },
 };
 
 describe("a signed record", () => {
@@ -49,7 +54,10 @@ describe("a signed record", () => {
     assert.deepEqual(codec.openCell(RUN, "orders", text), { sequence: 9, cell: CELL, high, low });
     const head = { sequence: 9, high: 1, low: 0xffff_ffff };
     assert.deepEqual(codec.openHead(RUN, codec.sealHead(RUN, head)), head);
-    const definitions = new Map([["orders", "d1"]]);
+    // names of checks that are valid, though not safe to print: a right-to-left mark, and a byte order mark
+    const definitions = new Map(
+      ["orders", "\u200fהזמנות", "\ufefforders", "o".repeat(200)].map((name) => [name, "d1"]),
+    );
     assert.deepEqual(codec.openConfig("c1", codec.sealConfig("c1", definitions)), definitions);
   });
 
@@ -87,6 +95,7 @@ describe("a signed record", () => {
       member: "a",
       counter: 7,
       hasLeft: false,
+      notifier: OTHER_RUN,
       format: 2,
     });
     const last = codec.openBeat(RUN, codec.sealBeat({ ...BEAT, format: 2, hasLeft: true }));
@@ -114,6 +123,7 @@ describe("a signed record", () => {
     "an ask without an id": { asks: [{ member: "b", isDraining: true }] },
     "an ask without a member": { asks: [{ id: "0a", isDraining: true }] },
     "an ask that says neither yes nor no": { asks: [{ id: "0a", member: "b", isDraining: 1 }] },
+    "an ask of no run": { asks: [{ id: "0a", member: "b", run: 7, isDraining: true }] },
     "an ask that is no record": { asks: [null] },
     "an ask that is a list": { asks: [[]] },
     "asks that are no list": { asks: {} },

@@ -62,3 +62,23 @@ describe("the configurations of other members", () => {
     assert.equal(configs.digestOf("c16", "orders"), "d1");
   });
 });
+
+it("configurations are being read until they are known or given up", () => {
+  const configs = new OtherConfigs();
+  const states = [configs.isReading];
+  configs.missing(["a", "b"]);
+  states.push(configs.isReading);
+  configs.keep("a", new Map());
+  states.push(configs.isReading);
+  configs.giveUp("b");
+  states.push(configs.isReading);
+  assert.deepEqual(states, [false, true, true, false]);
+  assert.deepEqual(
+    [configs.missing(["b"]), configs.isReading],
+    [["b"], false],
+    "one that was given up is not waited for",
+  );
+  configs.giveUp("b");
+  configs.missing(["a"]);
+  assert.deepEqual([configs.missing(["b"]), configs.isReading], [["b"], true], "but it is when it comes again");
+});

@@ -34,7 +34,11 @@ class Bench {
     this.clock.stall(100_000);
     this.decisions = new Decisions({
       ...{ clock: this.clock, run: SELF.run, beatMs: BEAT },
-      members: { get: (run) => this.members.get(run), isAlive: ({ run }) => !this.dead.has(run) },
+      members: {
+        get: (run) => this.members.get(run),
+        isAlive: ({ run }) => !this.dead.has(run),
+        isGone: ({ hasLeft }) => hasLeft,
+      },
       votes: () => this.cells,
       ownCell: () => this.ownCell,
       isCatchingUp: () => this.isCatchingUp,
@@ -136,7 +140,12 @@ describe("a decision follows from", () => {
     assert.deepEqual(bench.decide(record), ["failing", "own"]);
     bench.hears("c", "passing");
     const three = bench.shared({ owners: [B], own: bench.own("passing") }, 3);
-    assert.deepEqual(bench.decide(three), ["failing", "b"], "the majority of one owner is one");
+    assert.deepEqual(bench.decide(three), ["warning", "partial"], "one of three that probe it turns nothing");
+    bench.cells.pop();
+    bench.hears("c", "failing");
+    assert.deepEqual(bench.decide(three), ["failing", "b"], "two of three do");
+    bench.cells.pop();
+    bench.hears("c", "passing");
     three.definition = { ...three.definition, agree: 2 };
     assert.deepEqual(bench.decide(three), ["warning", "partial"]);
     three.definition = { ...three.definition, scope: "each" };
@@ -477,5 +486,25 @@ describe("the newest report of a heartbeat", () => {
     bench.hears("b", "passing", { digest: "d2" });
     bench.cells.push({ run: "unknown", cell: { definition: "d1", castAtMs: 0, order: 9, vote: vote("passing") } });
     assert.equal(bench.decisions.newestReport(heartbeat()), undefined);
+  });
+});
+
+describe("a run that was not yet seen to live", () => {
+  const joined = (change: Partial<HeardMember>) => {
+    const bench = new Bench();
+    bench.hears("b", "failing");
+    bench.hears("c", "passing");
+    const unsure = heardMember("c", { isConfirmed: false, vouch: undefined, ...change });
+    bench.members.set(unsure.run, unsure);
+    bench.dead.add(unsure.run);
+    return bench.decide(bench.shared({ owners: [B] }));
+  };
+
+  it("may own a seat that no other member has: one failing vote of two decides nothing", () => {
+    assert.deepEqual(joined({}), ["pending", undefined]);
+  });
+
+  it("owns none when it is gone", () => {
+    assert.deepEqual(joined({ hasLeft: true }), ["failing", "b"]);
   });
 });

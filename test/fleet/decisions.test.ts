@@ -19,6 +19,7 @@ function member(stalest: number, change: Partial<HeardMember> = {}): HeardMember
       counter: 9,
       isConfirmed: true,
       hasLeft: false,
+      notifier: undefined,
       silenceMs: 0,
       heardAt: 100_500,
       provenAt: 100_000,
@@ -111,7 +112,7 @@ class Table {
     this.record = {
       ...{ check: CHECK.check, definition: { ...CHECK, ...change }, hash: 1, owners: roster, ownersSince: -100_000 },
       ...{ role: "resting", handsOverFrom: 0, handsOverUntil: 0, own: undefined, adopted: undefined },
-      ...{ decision: before, toldUntil: before.validUntil, reviewAt: Number.POSITIVE_INFINITY },
+      ...{ decision: before, toldUntil: before.validUntil, reviewAt: Number.POSITIVE_INFINITY, review: 0 },
     };
   }
 

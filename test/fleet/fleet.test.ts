@@ -327,11 +327,11 @@ describe("members that die, join and leave", () => {
 
   it("takes the order to drain a member at any other member", async () => {
     const { world, a, c } = await three();
-    assert.equal(a.fleet.ask("nobody", true), false);
-    assert.equal(a.fleet.ask("c", true), true);
+    assert.equal(a.fleet.orders.ask("nobody", true), "unknown");
+    assert.equal(a.fleet.orders.ask("c", true), "asked");
     await world.seconds(10);
     assert.deepEqual(c.probed(), []);
-    assert.equal(a.fleet.ask("c", false), true);
+    assert.equal(a.fleet.orders.ask("c", false), "asked");
     await world.seconds(20);
     assert.notDeepEqual(c.probed(), []);
   });

@@ -112,8 +112,8 @@ for (const [title, own, other] of [
 
     it("cannot give it an operator's order, and tells that it has its name", async () => {
       const { world, a } = await mixed();
-      assert.equal(a.fleet.ask("x", true), false);
-      assert.equal(a.fleet.ask("b", false), true);
+      assert.equal(a.fleet.orders.ask("x", true), "unknown");
+      assert.equal(a.fleet.orders.ask("b", false), "asked");
       const twin = world.add("a", CHECKS, { format: other });
       await world.seconds(20);
       assert.equal(kinds([a], "duplicate"), 1);

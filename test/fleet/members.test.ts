@@ -236,7 +236,7 @@ describe("a beat is recent when its run has heard a recent beat of this member",
   for (const [title, heard, isAlive] of rows)
     it(`${title}: ${isAlive ? "it" : "not"} alive`, () => {
       const members = new Members(OPTIONS);
-      for (let counter = 1; counter <= 12; counter += 1) members.sent(counter);
+      for (let counter = 1; counter <= 12; counter += 1) members.sent(counter, (counter - 12) * 1_000);
       members.hear([beat(1)], 0, 0);
       for (const [index, own] of heard.entries()) {
         const change = { heard: new Map(own === undefined ? [] : [["self", own]]) };
@@ -244,6 +244,18 @@ describe("a beat is recent when its run has heard a recent beat of this member",
       }
       assert.equal(alive(members), isAlive);
     });
+
+  it("beats between two that are due do not age what others have heard", () => {
+    const members = new Members(OPTIONS);
+    members.hear([beat(1)], 0, 0);
+    for (let tenth = 1; tenth <= 100; tenth += 1) {
+      members.sent(tenth, tenth * 100);
+      // the other one has read the own beat of a second ago, ten beats before
+      const heard = new Map([["self", Math.max(1, tenth - 10)]]);
+      members.hear([beat(1 + Math.floor(tenth / 10), { heard })], tenth * 100, tenth * 100);
+    }
+    assert.equal(alive(members), true);
+  });
 
   it("two that believe of each other that they are dead find each other again", () => {
     const [one, other] = [new Members({ ...OPTIONS, run: "r1" }), new Members({ ...OPTIONS, run: "r2" })];
@@ -254,7 +266,7 @@ describe("a beat is recent when its run has heard a recent beat of this member",
         beat(counter, { run: `r${index + 1}`, heard: members.counters() }),
       );
       for (const [index, members] of [one, other].entries()) {
-        members.sent(counter);
+        members.sent(counter, counter * 1_000);
         members.hear(isCut ? [] : beats.filter(({ run }) => run !== `r${index + 1}`), counter * 1_000, counter * 1_000);
       }
     };

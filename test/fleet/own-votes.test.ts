@@ -43,7 +43,7 @@ function setUp(change: Partial<Definition> = {}) {
       ownersSince: 0,
     },
     ...{ role: "probing", handsOverFrom: 0, handsOverUntil: 0, own: undefined, adopted: undefined, toldUntil: 0 },
-    ...{ decision: { state: "pending", reason: undefined, validUntil: 0 }, reviewAt: 0 },
+    ...{ decision: { state: "pending", reason: undefined, validUntil: 0 }, reviewAt: 0, review: 0 },
   };
   const cast = (vote: Vote) => votes.cast(record, vote, clock.now() + 60_000);
   return { clock, cells, foreign, votes, record, cast, cell: () => cells.get("c"), changes: () => changes };
@@ -59,6 +59,19 @@ describe("the vote on a probe", () => {
     assert.equal(changes(), 1);
     cast(OK);
     assert.equal(changes(), 1);
+  });
+
+  it("is news when it says something else, or when the one before did not count any more", () => {
+    const { clock, cast, record } = setUp();
+    assert.deepEqual(
+      [cast(OK), cast({ ...OK }), cast({ ...OK, reason: "slow" }), cast(BROKEN)],
+      [true, false, true, true],
+    );
+    clock.stall(59_999);
+    assert.equal(cast(BROKEN), false);
+    assert.equal(record.own?.validUntil, clock.now() + 60_000);
+    clock.stall(60_000);
+    assert.equal(cast(BROKEN), true);
   });
 
   it("is removed when the check is given up", () => {

@@ -69,7 +69,7 @@ describe("beats and votes that are played back", () => {
 describe("an order to drain a member", () => {
   it("is not done by a later process, from the last beat of a member that has died", async () => {
     const { world, a, c } = await three();
-    assert.equal(a.fleet.ask("c", true), true);
+    assert.equal(a.fleet.orders.ask("c", true), "asked");
     await world.seconds(3);
     const last = world.store.beats.get(a.fleet.run) ?? "";
     a.kill();

@@ -11,7 +11,7 @@ export function recordOf(definition: Definition, change: Partial<CheckRecord> = 
     ...{ check: definition.check, definition, hash: 1, owners: [], ownersSince: 0, role: "probing" },
     ...{ handsOverFrom: 0, handsOverUntil: 0, own: undefined, adopted: undefined, reviewAt: Number.POSITIVE_INFINITY },
     decision: { state: "pending", reason: undefined, validUntil: Number.POSITIVE_INFINITY },
-    toldUntil: Number.POSITIVE_INFINITY,
+    ...{ toldUntil: Number.POSITIVE_INFINITY, review: 0 },
     ...change,
   };
 }
@@ -25,6 +25,7 @@ export function heardMember(name: string, change: Partial<HeardMember> = {}, bea
       name,
       counter: 9,
       hasLeft: false,
+      notifier: undefined,
       isConfirmed: true,
       silenceMs: 0,
       heardAt: 0,

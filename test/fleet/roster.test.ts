@@ -27,6 +27,7 @@ function member(name: string, run: string, change: Partial<HeardMember> = {}, be
       counter: 9,
       isConfirmed: true,
       hasLeft: false,
+      notifier: undefined,
       silenceMs: 0,
       heardAt: 0,
       provenAt: 0,

@@ -16,7 +16,7 @@ const [SELF, B] = [rosterMember("self"), rosterMember("b")];
 class Bench {
   readonly clock = new VirtualClock();
   readonly calls: string[] = [];
-  readonly decisions = { isAlone: false };
+  readonly decisions = { isAlone: false, reviewAll: () => void this.calls.push("review") };
   readonly detachment = { frozenUntil: 0, capacity: 0, probesAll: (rate: number) => rate <= this.detachment.capacity };
   readonly membership: { roster: readonly RosterMember[]; self: RosterMember; change(to: { config?: string }): void };
   readonly seats: Seats;
@@ -34,11 +34,14 @@ class Bench {
       ...{ clock, run: SELF.run, digestOf: () => undefined, onChange: () => {} },
       probe: ({ check }) => calls.push(`probe ${check}`),
       rest: ({ check }) => calls.push(`rest ${check}`),
+      onVoid: ({ check }) => {
+        clock.stall(1);
+        calls.push(`void ${check}`);
+      },
     });
     this.seating = new Seating({
       ...{ instance: "seating-test", turns: new TurnQueue(clock), seats: this.seats, decisions, detachment },
       membership: this.membership,
-      votes: { remove: ({ check }) => calls.push(`remove ${check}`) },
       configs: { keepAgain: () => calls.push("keep") },
       onSeated: () => calls.push("seated"),
       onTakeover: (count) => calls.push(`takeover ${count}`),
@@ -68,7 +71,7 @@ describe("the checks of a configuration", () => {
     const bench = new Bench();
     await bench.define(definition("x"), definition("y"), definition("z"));
     const calls = await bench.define(definition("x"), definition("y", { digest: "d2" }));
-    assert.deepEqual(calls, ["remove y", "remove z", "keep", "config 24", "seated"]);
+    assert.deepEqual(calls, ["void y", "probe y", "void z", "keep", "config 24", "seated"]);
   });
 
   it("are read once: a change of the members does not read them again", async () => {
@@ -84,8 +87,28 @@ describe("the checks of a configuration", () => {
     const bench = new Bench();
     bench.seating.define([definition("x")]);
     assert.equal(bench.seating.isRunning, true);
-    assert.deepEqual(await bench.define(definition("y")), ["keep", "config 24", "probe y", "seated"]);
+    assert.deepEqual(await bench.define(definition("y")), ["void x", "keep", "config 24", "probe y", "seated"]);
     assert.equal(bench.seats.get("x"), undefined);
+  });
+
+  it("end a check that one of them lacks, also when the next one has it again", async () => {
+    const bench = new Bench();
+    await bench.define(definition("x"));
+    bench.seating.define([]);
+    assert.deepEqual(await bench.define(definition("x")), ["void x", "keep", "config 24", "probe x", "seated"]);
+  });
+
+  it("that are read again from the start, because something has changed, still void each vote once", async () => {
+    const bench = new Bench();
+    await bench.define(...definitions(100));
+    bench.seating.define(definitions(100, { digest: "d2" }));
+    while (bench.calls.length === 0) await new Promise(setImmediate);
+    const begun = bench.calls.length;
+    bench.seating.start();
+    const calls = await bench.taken();
+    assert.ok(begun > 0 && begun < 200, `it was in the middle: ${begun}`);
+    assert.equal(calls.filter((call) => call.startsWith("void")).length, 100);
+    assert.deepEqual(calls.slice(-3), ["keep", "config 24", "seated"]);
   });
 
   it("are read in turns, also when each definition takes long to make", async () => {
@@ -142,8 +165,7 @@ describe("a store that is gone or back", () => {
     ] as const) {
       bench.detachment.capacity = capacity;
       bench.seating.startAnew();
-      assert.equal(bench.seats.get("x")?.reviewAt, Number.NEGATIVE_INFINITY);
-      assert.deepEqual(await bench.taken(), isAlone ? ["probe x", "seated"] : ["seated"]);
+      assert.deepEqual(await bench.taken(), isAlone ? ["review", "probe x", "seated"] : ["review", "seated"]);
       assert.equal(bench.decisions.isAlone, isAlone);
     }
     bench.detachment.capacity = 0;

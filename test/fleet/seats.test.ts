@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runAtOnce, type Steps } from "../../src/core/turns.js";
+import { heldAs } from "../../src/fleet/configs.js";
 import type { RosterMember } from "../../src/fleet/roster.js";
-import { type CheckRecord, Seats } from "../../src/fleet/seats.js";
+import { type CheckRecord, Seats, UNTOLD } from "../../src/fleet/seats.js";
 import type { Decision, Definition } from "../../src/fleet/vote.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition, definitions, STALE_MS } from "./fleet-world.js";
@@ -19,15 +20,21 @@ function bench() {
   const clock = new VirtualClock();
   clock.stall(1_000);
   const calls: string[] = [];
+  const voided: string[] = [];
   /** What members with another configuration hold: "config check" -> digest. */
   const digests = new Map<string, string>();
   const seats = new Seats({
     ...{ clock, run: A.run, digestOf: (config, check) => digests.get(`${config} ${check}`) },
     probe: ({ check }) => calls.push(`probe ${check}`),
     rest: ({ check }) => calls.push(`rest ${check}`),
+    onVoid: ({ check }) => voided.push(check),
     onChange: ({ check, owners }) => calls.push(`${check}: ${owners.map(({ name }) => name).join("")}`),
   });
-  const replace = (...of: readonly Definition[]) => runAtOnce(seats.replace(of)).map(({ check }) => check);
+  /** Returns the checks whose votes count no more. */
+  const replace = (...of: readonly Definition[]) => {
+    runAtOnce(seats.replace(of));
+    return voided.splice(0);
+  };
   const assign = (roster: readonly RosterMember[], { self = A, isAlone = false, keepUntil = 0 } = {}) =>
     runAtOnce(seats.assign(roster, self, isAlone, keepUntil));
   const take = () => calls.splice(0);
@@ -66,15 +73,25 @@ describe("the checks of a configuration", () => {
     assert.deepEqual([record.own, record.adopted, record.definition.copies], [OK, OK, 3]);
   });
 
-  it("lose their votes with another digest, and keep what was decided", () => {
-    const { seats, replace } = bench();
+  it("lose their votes with another digest, and keep what was decided, for the new time: all of it is told anew", () => {
+    const { clock, seats, replace, take } = bench();
     replace(definition("x"));
     const record = recordOf(seats, "x");
-    Object.assign(record, { own: OK, adopted: OK, role: "probing", decision: PASSING });
-    assert.deepEqual(replace(definition("x", { digest: "d2" })), ["x"]);
-    assert.deepEqual([record.own, record.adopted, record.role], [undefined, undefined, "probing"]);
-    assert.equal(record.decision, PASSING);
-    assert.equal(record.definition.digest, "d2");
+    for (const role of ["probing", "handing-over", "resting"] as const) {
+      const { digest, staleAfterMs } = record.definition;
+      Object.assign(record, { own: OK, adopted: OK, role, decision: PASSING, toldUntil: PASSING.validUntil });
+      const next = definition("x", { digest: `${digest}+`, staleAfterMs: staleAfterMs - 1_000 });
+      clock.stall(500);
+      assert.deepEqual(replace(next), ["x"]);
+      assert.deepEqual(
+        [record.own, record.adopted, record.role, record.toldUntil],
+        [undefined, undefined, role, UNTOLD],
+      );
+      assert.deepEqual(record.decision, { ...PASSING, validUntil: PASSING.validUntil - 1_000 });
+      assert.deepEqual([record.definition, record.ownersSince], [next, clock.now()], "its owners are waited for");
+      // its runner may be another one, which rests
+      assert.deepEqual(take(), role === "resting" ? [] : ["probe x"]);
+    }
   });
 
   it("are undecided at first, and rest", () => {
@@ -143,11 +160,12 @@ describe("the owners of a check", () => {
     assert.deepEqual(take(), ["y: ab"], "a member that has started again is another one");
   });
 
-  it("hold the same definition of it: a member with another configuration counts when it has the same digest", () => {
+  it("hold the same definition of it, and share it in the same way: also with another configuration", () => {
     const { digests, replace, assign, take } = bench();
     replace(definition("x", { scope: "each" }), definition("y", { scope: "each" }), definition("z", { scope: "each" }));
-    digests.set("other x", "d1");
-    digests.set("other y", "d2");
+    digests.set("other x", heldAs(definition("x", { scope: "each" })));
+    digests.set("other z", heldAs(definition("z", { scope: "each", agree: 1 })));
+    digests.set("other y", heldAs(definition("y", { scope: "each", digest: "d2" })));
     assign([A, member("b", "other"), member("c")]);
     assert.deepEqual(
       take().filter((call) => call.includes(":")),
@@ -168,7 +186,7 @@ describe("the owners of a check", () => {
     const { digests, replace, assign, take } = bench();
     replace(definition("x", { scope: "each" }));
     assign([A, member("b", "other")]);
-    digests.set("other x", "d1");
+    digests.set("other x", heldAs(definition("x", { scope: "each" })));
     assign([A, member("b", "other")]);
     assign([A, member("b"), member("c", "other")]);
     assert.deepEqual(take(), ["probe x", "x: a", "x: ab", "x: abc"]);

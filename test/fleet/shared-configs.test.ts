@@ -86,13 +86,22 @@ describe("the own definitions", () => {
   it("are kept in the store with the first beat, for those that have others", async () => {
     const bench = new Bench();
     await bench.exchange();
-    assert.deepEqual(kept(bench), { x: "d1", y: "d2" });
+    assert.deepEqual(kept(bench), { x: "d1 shared 2 majority", y: "d2 shared 2 majority" });
   });
 
   it("are not kept while there are none", async () => {
     const bench = new Bench();
     await bench.exchange([], "");
     assert.equal(bench.store.texts.size, 0);
+  });
+
+  it("are not kept while they change: others would read those of two configurations under one name", async () => {
+    const bench = new Bench();
+    bench.keeps("other", { x: "d9" });
+    await bench.configs.exchange("own", ["other"], undefined);
+    assert.deepEqual([kept(bench), bench.reads], [undefined, 1]);
+    await bench.exchange();
+    assert.deepEqual(kept(bench), { x: "d1 shared 2 majority", y: "d2 shared 2 majority" });
   });
 
   it("are kept again every ten minutes, before the store forgets them", async () => {

@@ -10,6 +10,7 @@ import { SharedTold } from "../../src/hooks/shared-told.js";
 import type { SendResult } from "../../src/hooks/webhook-client.js";
 import type { Message } from "../../src/hooks/webhook-message.js";
 import { readWebhook } from "../../src/hooks/webhook-settings.js";
+import { LeaseChoice } from "../support/lease-choice.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const LEASE_MS = 5_000;
@@ -52,6 +53,8 @@ class Member {
   readonly notifier: Notifier;
   readonly webhook: FleetWebhook;
   isDetached = false;
+  /** The own votes are in the store. */
+  published: Promise<void> = Promise.resolve();
   isLeaving = false;
   isDead = false;
   #sequence = 0;
@@ -64,11 +67,12 @@ class Member {
     this.connection = site.store.connect();
     const { clock } = site;
     const { connection } = this;
+    const times = { clock, store: connection, run: name, beatMs: 1_000, leaseMs: LEASE_MS };
+    const isLeaving = () => this.isLeaving;
     this.notifier = new Notifier({
-      ...{ clock, run: name, instance: "test", fleet: "prod", secret: "secret", beatMs: 1_000, leaseMs: LEASE_MS },
-      store: connection,
+      ...{ ...times, fleet: "prod", secret: "secret", isLeaving, choice: new LeaseChoice({ ...times, isLeaving }) },
       isDetached: () => this.isDetached,
-      isLeaving: () => this.isLeaving,
+      published: () => this.published,
     });
     const settings = readWebhook("ops", { url: "http://127.0.0.1:1", delay: 0, groupWait: 0 }, false);
     const sender = { send: (message: Message) => this.#send(message), close: () => {} };
@@ -153,6 +157,28 @@ for (const killed of ["before the answer", "after the answer", "while it retries
     await made.seconds(10);
     assert.equal(made.changes.filter((change) => change.endsWith("s SERVING")).length, 1);
   });
+
+test("nothing is told or noted before the votes from which it follows are in the store, so a kill before that leaves no trace", async () => {
+  for (const isKilled of [true, false]) {
+    const made = await site();
+    const [a, b, c] = only(made);
+    let publish = () => {};
+    a.published = new Promise((resolve) => {
+      publish = resolve;
+    });
+    a.set("s", "NOT_SERVING");
+    await made.seconds(3);
+    assert.deepEqual(
+      [made.requests, [...made.store.texts.values()].some((text) => text.includes("NOT_SERVING"))],
+      [[], false],
+    );
+    if (isKilled) a.kill();
+    publish();
+    if (!isKilled) for (const member of [b, c]) member.set("s", "NOT_SERVING");
+    await made.seconds(20);
+    assert.deepEqual(made.changes, isKilled ? [] : ["a: s NOT_SERVING"]);
+  }
+});
 
 test("an outage that ends while the notifier changes is told, with its end", async () => {
   const made = await site();

@@ -117,8 +117,8 @@ function configName(name: string): { readonly digest: string | undefined; readon
 
 function toSecond(kind: RecordKind, body: string): string {
   if (kind !== "beat") return `second ${body}`;
-  const { member, counter, hasLeft } = JSON.parse(body); // as it was sealed
-  return JSON.stringify({ member, counter, hasLeft, second: body });
+  const { member, counter, hasLeft, notifier } = JSON.parse(body); // as it was sealed
+  return JSON.stringify({ member, counter, hasLeft, notifier, second: body });
 }
 
 function toFirst(kind: RecordKind, body: string): string {

@@ -4,6 +4,8 @@
  * store when the world has cut it.
  */
 
+import type { CheckState } from "../../../src/registry/ports.js";
+
 /** Settings of the fleet, in milliseconds: the defaults. */
 export const BEAT_MS = 1_000;
 export const LEASE_MS = 5_000;
@@ -24,6 +26,8 @@ export const UNHEALTHY_THRESHOLD = 2;
 const DISTURBANCE_MS = LEASE_MS + 3 * SETTLE_MS + BEAT_MS + UNHEALTHY_THRESHOLD * EDGE_MS + 1_000;
 
 export type Told = "passing" | "warning" | "failing" | "abstaining";
+
+export const isGood = (state: CheckState | Told) => state === "passing" || state === "warning";
 
 /** The definition and the format of the records: two of each. */
 export const GROUPS = [0, 1, 2, 3] as const;
@@ -75,10 +79,16 @@ export class CheckFacts {
   readonly votes = new Map<MemberFacts, VoteFacts>();
   /** The last change of a vote, or of who probes. */
   changedAt = 0;
+  /** The last time at which a member has begun to serve another state. */
+  servedAt = 0;
+  /** No good state of it is too old before this time. */
+  lookAt = Number.NEGATIVE_INFINITY;
+  /** When it was judged last, with nothing left that time alone could make a fault. */
+  judgedAt = Number.NEGATIVE_INFINITY;
   /** Of each group: the last pass, how many probe it, and since when no member does. */
   readonly lastPassAt = GROUPS.map(() => Number.NEGATIVE_INFINITY);
   readonly probers = GROUPS.map(() => 0);
-  readonly gapSince: (number | undefined)[] = [0, 0];
+  readonly gapSince: (number | undefined)[] = GROUPS.map(() => 0);
   readonly isGapReported: boolean[] = [];
 
   constructor(options: CheckOptions) {
@@ -188,6 +198,13 @@ export interface Totals {
   duplicateMs: number;
   /** Of it, while the store was well. */
   healthyDuplicateMs: number;
+  /** Gaps that I3 bounds: the store was well, and a member could take the check over. */
+  promisedGapMs: number;
+  /** What I3 allows for them. */
+  gapLimitMs: number;
+  /** What is probed above `copies` by members that hear the others and reach their targets: hand-overs. */
+  handOverMs: number;
+  handOvers: number;
   votes: number;
   rests: number;
   results: number;
@@ -206,6 +223,7 @@ export class Facts {
   storeFaultMs = 0;
   readonly totals: Totals = {
     ...{ gaps: 0, gapMs: 0, maxGapMs: 0, maxHealthyGapMs: 0, dueMs: 0, duplicateMs: 0, healthyDuplicateMs: 0 },
+    ...{ promisedGapMs: 0, gapLimitMs: 0, handOverMs: 0, handOvers: 0 },
     ...{ votes: 0, rests: 0, results: 0, memberMs: 0 },
   };
 
@@ -213,6 +231,16 @@ export class Facts {
 
   constructor(checks: readonly CheckOptions[]) {
     this.checks = checks.map((options) => new CheckFacts(options));
+  }
+
+  /** Since when a member that could take the check over is there and hears the others: infinity when there is none. */
+  candidateSince(check: CheckFacts, group: Group): number {
+    const ready = this.members
+      .filter((each) => each.isProbing && each.isCandidate && check.groupOf(each) === group)
+      .map(({ startedAt, wokeAt, reachedSince }) =>
+        Math.max(startedAt, wokeAt, reachedSince ?? Number.POSITIVE_INFINITY),
+      );
+    return Math.min(...ready);
   }
 
   /** Whether members hear each other by the store, and have settled after its return. */
@@ -445,6 +473,7 @@ export class Facts {
   #count(check: CheckFacts, group: Group, step: 1 | -1): void {
     const probers = (check.probers[group] ?? 0) + step;
     check.probers[group] = probers;
+    if (step > 0 && probers > check.copies && check.scope === "shared") this.totals.handOvers += 1;
     if (probers === 0) {
       check.gapSince[group] = this.now;
       return;
@@ -459,6 +488,10 @@ export class Facts {
     totals.gaps += 1;
     totals.gapMs += gapMs;
     totals.maxGapMs = Math.max(totals.maxGapMs, gapMs);
-    if (this.wasStoreWell(since)) totals.maxHealthyGapMs = Math.max(totals.maxHealthyGapMs, gapMs);
+    if (!this.wasStoreWell(since)) return;
+    totals.maxHealthyGapMs = Math.max(totals.maxHealthyGapMs, gapMs);
+    if (this.candidateSince(check, group) > since) return;
+    totals.promisedGapMs += gapMs;
+    totals.gapLimitMs += Math.max(0, this.lastDisturbedAt - since) + TAKEOVER_MS;
   }
 }

@@ -12,14 +12,14 @@ import type { Decision, Definition, Vote } from "../../../src/fleet/vote.js";
 import type { CheckState } from "../../../src/registry/ports.js";
 import { OtherFormat } from "../../support/fleet-format.js";
 import { SeededRandom } from "../../support/seeded-random.js";
-import { type CheckFacts, EDGE_MS, MemberFacts, UNHEALTHY_THRESHOLD } from "./facts.js";
+import { type CheckFacts, EDGE_MS, isGood, MemberFacts, UNHEALTHY_THRESHOLD } from "./facts.js";
 import type { FleetWorld } from "./world.js";
 
 /** Simulated calls may take this long: half a lease. */
 export const STORE_DEADLINE_MS = 2_500;
 
-const FLEET = "prod";
-const SECRET = "a secret of the fleet";
+export const FLEET = "prod";
+export const SECRET = "a secret of the fleet";
 
 /** One of so many probes of a target that is up is lost. */
 const LOSS = 1 / 200;
@@ -89,7 +89,11 @@ export class SimMember {
   /** By the index of the check. */
   readonly #table: (Decision | undefined)[] = [];
   /** The state that was served when the oracle looked last. */
-  readonly #seen: CheckState[] = [];
+  readonly #seen: CheckState[];
+  /** Checks that it did not serve as good then. */
+  readonly troubled: Set<CheckFacts>;
+  /** Nothing that is served runs out before this time. */
+  #nextEndAt = Number.POSITIVE_INFINITY;
 
   constructor(world: FleetWorld, options: MemberOptions, seed: number) {
     this.#world = world;
@@ -100,10 +104,12 @@ export class SimMember {
     const { clock, connection } = this;
     const store = options.format === 2 ? new OtherFormat(connection, FLEET, SECRET) : connection;
     this.fleet = new Fleet({
-      ...{ clock, store, random: this.#random.next, settings: settingsOf(options) },
+      ...{ clock, store, random: this.#random.next, settings: settingsOf(options), codec: world.codec },
       ...{ checks: this.#checks(), onEvent: (event: FleetEvent) => this.#onEvent(event) },
     });
     const { facts } = world;
+    this.#seen = facts.checks.map(() => "pending");
+    this.troubled = new Set(facts.checks);
     this.facts = new MemberFacts({
       ...{ name: options.name, run: this.fleet.run, variant: options.variant, format: options.format },
       probesAll: options.probesAll,
@@ -118,14 +124,14 @@ export class SimMember {
     this.fleet.start();
   }
 
-  served(check: CheckFacts): CheckState {
-    const decision = this.#table[check.index];
+  served({ index }: CheckFacts): CheckState {
+    const decision = this.#table[index];
     return decision === undefined || decision.validUntil <= this.clock.now() ? "pending" : decision.state;
   }
 
   /** Tells the oracle of what has run out, and has runners abstain that see nothing for too long. */
   sweep(): void {
-    for (const check of this.#world.facts.checks) this.#look(check);
+    if (this.clock.now() >= this.#nextEndAt) this.#lookAtAll();
     if (this.facts.stalledAt === undefined) return;
     for (const [check, runner] of this.#runners) {
       const vote = this.facts.votes.get(check);
@@ -144,11 +150,23 @@ export class SimMember {
     this.#world.isUnsettled = true;
   }
 
+  #lookAtAll(): void {
+    const now = this.clock.now();
+    this.#nextEndAt = Number.POSITIVE_INFINITY;
+    for (const check of this.#world.facts.checks) {
+      this.#look(check);
+      const { validUntil = now } = this.#table[check.index] ?? {};
+      if (validUntil > now) this.#nextEndAt = Math.min(this.#nextEndAt, validUntil);
+    }
+  }
+
   #look(check: CheckFacts): void {
-    const before = this.#seen[check.index] ?? "pending";
+    const before = this.#seen[check.index];
     const after = this.served(check);
-    if (before === after) return;
+    if (before === after || before === undefined) return;
     this.#seen[check.index] = after;
+    if (isGood(after)) this.troubled.delete(check);
+    else this.troubled.add(check);
     this.#world.oracle.onStatus(this.facts, check, before);
   }
 
@@ -173,6 +191,7 @@ export class SimMember {
         const check = checkOf(name);
         this.#look(check);
         this.#table[check.index] = decision;
+        this.#nextEndAt = Math.min(this.#nextEndAt, decision.validUntil);
         this.#look(check);
       },
       isScheduling: () => this.facts.stalledAt === undefined,
@@ -181,10 +200,12 @@ export class SimMember {
   }
 
   #stalest(): number {
+    const { now } = this.#world;
     let stalest = 0;
-    for (const [check, vote] of this.facts.votes)
-      if (vote.isProbing && vote.state !== "abstaining")
-        stalest = Math.max(stalest, (this.#world.now - vote.lastResultAt) / check.staleAfterMs);
+    for (const [check, vote] of this.facts.votes) {
+      const share = (now - vote.lastResultAt) / check.staleAfterMs;
+      if (share > stalest && vote.isProbing && vote.state !== "abstaining") stalest = share;
+    }
     return Math.min(1, stalest);
   }
 

@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CheckState } from "../../../src/registry/ports.js";
-import { type CheckOptions, Facts, MemberFacts, type Told } from "./facts.js";
-import { Oracle } from "./oracle.js";
+import { type CheckOptions, Facts, isGood, MemberFacts, type Told } from "./facts.js";
+import { Oracle, type StoreUse } from "./oracle.js";
 
 const CHECK: CheckOptions = {
   ...{ name: "check-0", index: 0, scope: "shared", copies: 2, agree: 2, intervalMs: 10_000, isVaried: false },
 };
+
+const NO_USE: StoreUse = { beats: 0, writes: 0, rewrites: 0, resyncs: 0, writtenCells: 0 };
 
 /** Three members; a and b probe the check, and it passes; all serve it. */
 class History {
@@ -19,7 +21,9 @@ class History {
 
   constructor(options: Partial<CheckOptions> = {}) {
     this.facts = new Facts([{ ...CHECK, ...options }]);
-    this.oracle = new Oracle(this.facts, (member) => this.#served.get(member) ?? "pending");
+    const state = (member: MemberFacts) => this.#served.get(member) ?? "pending";
+    const troubled = (member: MemberFacts) => (isGood(state(member)) ? [] : this.facts.checks);
+    this.oracle = new Oracle(this.facts, { state, troubled });
     this.members = [this.#member("a"), this.#member("b"), this.#member("c")];
     for (const member of this.members) {
       this.facts.join(member);
@@ -199,6 +203,20 @@ test("a status that stays unknown at a member that has joined is found", () => {
   assert.ok(found(history).includes("false unknown"));
 });
 
+test("a shared check that was never probed is found, and one that no later member takes", () => {
+  for (const format of [1, 2] as const) {
+    const facts = new Facts([CHECK]);
+    const oracle = new Oracle(facts, { state: () => "pending", troubled: () => facts.checks });
+    facts.now = 2_000;
+    facts.join(
+      new MemberFacts({ ...{ name: "a", run: "a", variant: 0, probesAll: true, hears: true }, format, now: 2_000 }),
+    );
+    for (; facts.now < 30_000; facts.now += 500) oracle.sweep();
+    assert.equal(oracle.faults.length, 1);
+    assert.match(oracle.faults[0] ?? "", /gap/);
+  }
+});
+
 test("a check without a prober is found, at once without a crash and after lease, settle and beat with one", () => {
   const rested = new History();
   for (const member of rested.members) rested.facts.rest(member, rested.check);
@@ -214,6 +232,39 @@ test("a check without a prober is found, at once without a crash and after lease
   assert.deepEqual(found(crashed), []);
   crashed.pass(6);
   assert.ok(found(crashed).includes("gap"));
+});
+
+test("gaps that are longer than lease, settle and beat together are found, also when each one is within its tolerance", () => {
+  const gapOf = (seconds: number) => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    for (const owner of [a, b]) history.facts.end(owner, "is killed");
+    history.pass(seconds);
+    history.probe(c);
+    history.pass(60);
+    history.oracle.onEnd(NO_USE, 0);
+    return found(history);
+  };
+  assert.deepEqual(gapOf(8), []);
+  assert.deepEqual(gapOf(8.5), ["gaps"]);
+});
+
+test("hand-overs that take longer than the first result of the successor are found, and so is one copy more", () => {
+  const handedOverIn = (seconds: number) => {
+    const history = new History();
+    const [a, , c] = history.members;
+    history.facts.disturb("the owners are others");
+    history.probe(c);
+    history.pass(seconds);
+    history.facts.rest(a, history.check);
+    history.silence(a);
+    history.pass(60);
+    history.oracle.onEnd(NO_USE, 0);
+    return found(history);
+  };
+  assert.deepEqual(handedOverIn(3), []);
+  assert.deepEqual(handedOverIn(4), ["duplicates"]);
+  assert.deepEqual(handedOverIn(30), ["copies", "duplicates"]);
 });
 
 test("a member that is taken for dead while it beats is found", () => {

@@ -20,6 +20,8 @@ import {
   EDGE_MS,
   type Facts,
   GROUPS,
+  type Group,
+  isGood,
   LEASE_MS,
   type MemberFacts,
   SETTLE_MS,
@@ -35,13 +37,20 @@ const ROUNDING_MS = 1;
 /** The vote of a member that is gone stands for at least this time: until its successor has voted. */
 const LINGER_MS = TAKEOVER_MS + EDGE_MS;
 
+/** A member that hears nothing for less time than this cannot break a promise by that. */
+const MIN_DEAF_MS = 10_000;
+
 /** Without a fault for this time, members agree who is alive. */
 const CALM_MS = LEASE_MS + 3 * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
 
+/** Of the bound of a gap. */
+const GAP_TOLERANCE_MS = 500;
+
+/** From the first probe call of a successor until its predecessor rests: the first result, its vote, and a round. */
+const HAND_OVER_MS = EDGE_MS + SPREAD_MS;
+
 /** The share of staleAfter for which the vote of a peer counts at least: it is as old as the oldest one of that peer. */
 const KNOWN_SHARE = 0.5;
-
-const isGood = (state: CheckState | VoteFacts["state"]) => state === "passing" || state === "warning";
 
 /** What the store was asked for. */
 export interface StoreUse {
@@ -52,23 +61,29 @@ export interface StoreUse {
   readonly writtenCells: number;
 }
 
-export type ServedState = (member: MemberFacts, check: CheckFacts) => CheckState;
+/** What members serve. */
+export interface Served {
+  state(member: MemberFacts, check: CheckFacts): CheckState;
+  /** The checks of which a member serves no good state. */
+  troubled(member: MemberFacts): Iterable<CheckFacts>;
+}
 
 export class Oracle {
   readonly faults: string[] = [];
   readonly #facts: Facts;
-  readonly #served: ServedState;
+  readonly #served: Served;
   readonly #reported = new Set<string>();
   #sweptAt = 0;
 
-  constructor(facts: Facts, served: ServedState) {
+  constructor(facts: Facts, served: Served) {
     this.#facts = facts;
     this.#served = served;
   }
 
   /** A member serves another state than before. */
   onStatus(member: MemberFacts, check: CheckFacts, before: CheckState): void {
-    const after = this.#served(member, check);
+    const after = this.#served.state(member, check);
+    check.servedAt = this.#facts.now;
     if (isGood(after)) this.#checkServing(member, check);
     if (after === "failing") this.#checkFailing(member, check, before !== "failing");
     if (after === "pending") this.#checkPending(member, check, isGood(before));
@@ -76,7 +91,7 @@ export class Oracle {
 
   /** A runner starts, from a state or from none. */
   onProbe(member: MemberFacts, check: CheckFacts, from: CheckState | undefined): void {
-    const served = this.#served(member, check);
+    const served = this.#served.state(member, check);
     if (served === "pending" || check.scope === "local") return;
     if (isGood(served) ? from !== undefined && isGood(from) : from === served) return;
     this.#fault("takeover", member, check, `the runner starts from ${from ?? "nothing"}, but ${served} is served`);
@@ -94,37 +109,74 @@ export class Oracle {
     this.#fault("false death", member, undefined, `${peer.name} is taken for dead, but it was alive`);
   }
 
-  /** Everything that is served now. */
+  /** Everything that is served now. A good state needs a look when its target is down, or when its last pass may be old. */
   sweep(): void {
     const { members, checks } = this.#facts;
-    for (const member of members) {
-      if (!member.isAwake) continue;
-      for (const check of checks) {
-        const state = this.#served(member, check);
-        if (state === "failing") this.#checkFailing(member, check, false);
-        else if (state === "pending") this.#checkPending(member, check, false);
-        else this.#checkServing(member, check);
+    const awake = members.filter(({ isAwake }) => isAwake);
+    for (const member of awake) {
+      for (const check of this.#served.troubled(member)) {
+        if (this.#served.state(member, check) === "failing") this.#checkFailing(member, check, false);
+        else this.#checkPending(member, check, false);
       }
     }
+    for (const check of checks) if (check.target === "down" || this.#facts.now >= check.lookAt) this.#lookAt(check);
+    const deaf = awake.filter(({ deafSince }) => this.#facts.now - (deafSince ?? this.#facts.now) > MIN_DEAF_MS);
+    for (const member of deaf)
+      for (const check of checks) if (isGood(this.#served.state(member, check))) this.#checkServing(member, check);
     const sinceMs = this.#facts.now - this.#sweptAt;
     this.#sweptAt = this.#facts.now;
+    const isStoreWell = this.#facts.storeFaultSince === undefined;
     for (const check of checks) {
       if (check.scope !== "shared") continue;
-      this.#checkGap(check);
+      if (isStoreWell) this.#checkGap(check);
       this.#countDuplicates(check, sinceMs);
     }
     if (this.#calmMs > CALM_MS) this.#checkCalm();
   }
 
-  #countDuplicates({ probers, copies }: CheckFacts, ms: number): void {
+  /** At all who serve it as good. Then time alone makes no fault of it before `lookAt`: a last pass only gets younger. */
+  #lookAt(check: CheckFacts): void {
+    check.lookAt = Number.POSITIVE_INFINITY;
+    for (const member of this.#facts.members) {
+      if (!isGood(this.#served.state(member, check))) continue;
+      if (member.isAwake) this.#checkServing(member, check);
+      check.lookAt = Math.min(check.lookAt, this.#passedAt(member, check) + check.staleAfterMs);
+    }
+  }
+
+  /** The last pass from which the good state of a member may follow. Of a local check: its own last result. */
+  #passedAt(member: MemberFacts, check: CheckFacts): number {
+    if (check.scope === "local") return check.votes.get(member)?.lastResultAt ?? Number.NEGATIVE_INFINITY;
+    return check.lastPassAt[check.groupOf(member)] ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #countDuplicates(check: CheckFacts, ms: number): void {
+    const { probers, copies } = check;
     const { totals, now } = this.#facts;
     const isWell = this.#facts.wasStoreWell(now);
+    if (isWell && probers.some((count) => count > copies)) totals.handOverMs += this.#handsOver(check) * ms;
     for (const count of probers) {
       if (count > 0) totals.dueMs += copies * ms;
       const duplicateMs = Math.max(0, count - copies) * ms;
       totals.duplicateMs += duplicateMs;
       if (isWell) totals.healthyDuplicateMs += duplicateMs;
     }
+  }
+
+  /** How many of those that probe it above `copies` hear the others and reach their targets for long: hand-overs alone explain them. */
+  #handsOver(check: CheckFacts): number {
+    const { now } = this.#facts;
+    const since = now - CALM_MS;
+    const counts = new Map<Group, number>();
+    for (const [member, { isProbing }] of check.votes) {
+      const isWell = member.isProbing && !member.isCut && !member.isIsolated;
+      // a member that has just started has nothing to hand over
+      const returnedAt = Math.max(member.wokeAt, member.reachedSince ?? now, member.sightSince);
+      if (!isProbing || !isWell || (returnedAt > since && returnedAt > member.startedAt)) continue;
+      const group = check.groupOf(member);
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+    }
+    return [...counts.values()].reduce((sum, count) => sum + Math.max(0, count - check.copies), 0);
   }
 
   /** What the store was asked for, at the end. */
@@ -141,6 +193,21 @@ export class Oracle {
     for (const [name, limit] of limits)
       if (use[name] > limit)
         this.#fault("writes", undefined, undefined, `${use[name]} ${name}; at most ${Math.round(limit)} are due`);
+    if (totals.promisedGapMs > totals.gapLimitMs)
+      this.#fault(
+        "gaps",
+        undefined,
+        undefined,
+        `${ms(totals.promisedGapMs)} of gaps; ${ms(totals.gapLimitMs)} are promised`,
+      );
+    const handOverLimitMs = totals.handOvers * HAND_OVER_MS;
+    if (totals.handOverMs > handOverLimitMs)
+      this.#fault(
+        "duplicates",
+        undefined,
+        undefined,
+        `${ms(totals.handOverMs)} of hand-overs; at most ${ms(handOverLimitMs)} are due`,
+      );
   }
 
   get #calmMs(): number {
@@ -151,17 +218,16 @@ export class Oracle {
   #checkServing(member: MemberFacts, check: CheckFacts): void {
     const { now } = this.#facts;
     const { staleAfterMs } = check;
-    const own = check.votes.get(member);
-    const isAlone = check.scope === "local";
-    const lastPassAt = isAlone
-      ? (own?.lastResultAt ?? -Infinity)
-      : (check.lastPassAt[check.groupOf(member)] ?? -Infinity);
+    const lastPassAt = this.#passedAt(member, check);
+    check.lookAt = Math.min(check.lookAt, lastPassAt + staleAfterMs);
     if (now - lastPassAt > staleAfterMs + ROUNDING_MS)
       this.#fault("false OK", member, check, `no voter has seen it pass for ${ms(now - lastPassAt)}`);
     const deafMs = now - (member.deafSince ?? now);
-    const ownPassAt = own?.lastPassAt ?? -Infinity;
-    if (deafMs > staleAfterMs + CATCH_UP_MS && now - ownPassAt > staleAfterMs + ROUNDING_MS)
-      this.#fault("false OK", member, check, `it hears nothing for ${ms(deafMs)}, and sees no pass itself`);
+    if (deafMs > staleAfterMs + CATCH_UP_MS) {
+      const ownPassAt = check.votes.get(member)?.lastPassAt ?? -Infinity;
+      if (now - ownPassAt > staleAfterMs + ROUNDING_MS)
+        this.#fault("false OK", member, check, `it hears nothing for ${ms(deafMs)}, and sees no pass itself`);
+    }
     if (check.target === "down") this.#checkDetection(member, check);
   }
 
@@ -254,74 +320,67 @@ export class Oracle {
   }
 
   #checkGap(check: CheckFacts): void {
+    const { now, storeBackAt, storeFaultSince } = this.#facts;
     for (const group of GROUPS) {
       const since = check.gapSince[group];
       if (since === undefined || check.isGapReported[group]) continue;
-      const { now, members, storeBackAt, storeFaultSince } = this.#facts;
-      const candidates = members.filter(
-        (each) =>
-          each.isProbing &&
-          each.isCandidate &&
-          check.groupOf(each) === group &&
-          each.startedAt <= since &&
-          each.wokeAt <= since &&
-          (each.reachedSince ?? now) <= since,
-      );
-      if (candidates.length === 0 || storeFaultSince !== undefined) continue;
-      const last = Math.max(since - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
-      const isByCrash = this.#facts.excusedSince(since) > 0;
-      if (isByCrash && now - last <= TAKEOVER_MS + 2 * SETTLE_MS + 500) continue;
+      // no member has probed it, and this one could: also when there was none at the begin of the gap, or never was one
+      const from = Math.max(since, this.#facts.candidateSince(check, group));
+      if (from > now || storeFaultSince !== undefined) continue;
+      const last = Math.max(from - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
+      const isByCrash = this.#facts.excusedSince(from) > 0;
+      if (isByCrash && now - last <= TAKEOVER_MS + GAP_TOLERANCE_MS) continue;
       check.isGapReported[group] = true;
       this.#fault("gap", undefined, check, `no member probes it for ${ms(now - since)}`);
     }
   }
 
   #checkCalm(): void {
-    const { now, members, checks } = this.#facts;
+    const { now, members, checks, lastDisturbedAt } = this.#facts;
     const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
+    // by what the group of a member in a check follows from
+    const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
+    const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
     for (const check of checks) {
       if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
-      for (const group of GROUPS) {
-        const peers = steady.filter((member) => check.groupOf(member) === group);
-        for (const side of new Set(peers.map((member) => member.side)))
-          this.#checkGroup(
-            check,
-            peers.filter((member) => member.side === side),
-          );
-      }
+      // what was right stays right, until something changes
+      if (check.judgedAt > Math.max(check.changedAt, check.servedAt, lastDisturbedAt)) continue;
+      const isDone = (check.isVaried ? varied : same).map((peers) => this.#checkGroup(check, peers));
+      if (isDone.every(Boolean)) check.judgedAt = now;
     }
   }
 
-  /** Members that hear each other for long, and hold the same definition. */
-  #checkGroup(check: CheckFacts, group: readonly MemberFacts[]): void {
-    const [first] = group;
-    if (first === undefined) return;
-    const isVoted = group.some((member) => (check.votes.get(member)?.state ?? "abstaining") !== "abstaining");
-    if (!isVoted) return; // what it was, until it is stale
-    const state = this.#served(first, check);
-    const other = group.find((member) => this.#served(member, check) !== state);
-    if (other !== undefined)
-      this.#fault("unequal", first, check, `${state} here, ${this.#served(other, check)} at ${other.name}`);
-    const probers = group.filter((member) => check.votes.get(member)?.isProbing);
-    const candidates = group.filter((member) => member.isCandidate);
-    const due = check.scope === "each" ? candidates.length : Math.min(check.copies, candidates.length);
-    if (probers.length > due && this.#calmMs > CALM_MS + 2 * check.staleAfterMs)
+  /** Members that hear each other for long, and hold the same definition. False: more of them probe it than are due, so far. */
+  #checkGroup(check: CheckFacts, { all, first, candidates, canAllSee }: Peers): boolean {
+    const votes = [...check.votes].filter(([voter]) => all.has(voter));
+    const isVoted = votes.some(([, vote]) => vote.state !== "abstaining");
+    if (!isVoted) return true; // what it was, until it is stale
+    const state = this.#served.state(first, check);
+    for (const other of all) {
+      if (this.#served.state(other, check) === state) continue;
+      this.#fault("unequal", first, check, `${state} here, ${this.#served.state(other, check)} at ${other.name}`);
+      break;
+    }
+    const probers = votes.filter(([, vote]) => vote.isProbing);
+    const due = check.scope === "each" ? candidates : Math.min(check.copies, candidates);
+    if (probers.length > due && this.#calmMs > CALM_MS + HAND_OVER_MS + (canAllSee ? 0 : 2 * check.staleAfterMs))
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
-    if (probers.length < due && candidates.length === group.length)
+    if (probers.length < due && candidates === all.size)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
     if (probers.length === due) this.#checkAgreed(check, first, probers);
+    return probers.length <= due;
   }
 
   /** The state is the one that the votes mean. */
-  #checkAgreed(check: CheckFacts, member: MemberFacts, probers: readonly MemberFacts[]): void {
-    const votes = probers.map((prober) => check.votes.get(prober)?.state ?? "abstaining");
+  #checkAgreed(check: CheckFacts, member: MemberFacts, probers: readonly (readonly [MemberFacts, VoteFacts])[]): void {
+    const votes = probers.map(([, { state }]) => state);
     const cast = votes.filter((state) => state !== "abstaining");
     if (cast.length === 0 || cast.length < probers.length) return; // former owners may vote in their seats
     const failing = cast.filter((state) => state === "failing").length;
     const agree = check.agree === "majority" ? Math.floor(probers.length / 2) + 1 : check.agree;
     const isWarning = failing > 0 || cast.includes("warning");
     const meant = failing >= Math.min(agree, cast.length) ? "failing" : isWarning ? "warning" : "passing";
-    const state = this.#served(member, check);
+    const state = this.#served.state(member, check);
     if (state !== meant) this.#fault("disagreed", member, check, `${state} is served, but ${meant} was voted`);
   }
 
@@ -394,6 +453,26 @@ export class Oracle {
     const recent = disturbances.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
     this.faults.push([`${ms(now)}: ${what.join(", ")}: ${text}`, ...votes, ...recent].join("\n"));
   }
+}
+
+/** Members that hear each other and have the same definitions. */
+interface Peers {
+  readonly all: ReadonlySet<MemberFacts>;
+  readonly first: MemberFacts;
+  /** How many of them may own checks. */
+  readonly candidates: number;
+  /** A member that reaches no target does not vote: its predecessor goes on. */
+  readonly canAllSee: boolean;
+}
+
+function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => string): readonly Peers[] {
+  return [...new Set(members.map(key))].flatMap((each) => {
+    const all = members.filter((member) => key(member) === each);
+    const [first] = all;
+    if (first === undefined) return [];
+    const candidates = all.filter(({ isCandidate }) => isCandidate).length;
+    return { all: new Set(all), first, candidates, canAllSee: !members.some(({ isIsolated }) => isIsolated) };
+  });
 }
 
 function describe({ scope, copies, agree, target, turnedAt, intervalMs }: CheckFacts): string {

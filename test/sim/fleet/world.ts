@@ -7,13 +7,15 @@ import { MemoryStore } from "../../../src/fleet/memory-store.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type Event, EventHeap } from "../sim-clock.js";
 import { type CheckFacts, type CheckOptions, Facts, type MemberFacts } from "./facts.js";
-import { type MemberOptions, SimMember } from "./member.js";
+import { FLEET, type MemberOptions, SECRET, SimMember } from "./member.js";
 import { Oracle } from "./oracle.js";
+import { SharedCodec } from "./shared-codec.js";
 
 export class FleetWorld {
   readonly facts: Facts;
   readonly oracle: Oracle;
   readonly store: MemoryStore;
+  readonly codec = new SharedCodec(FLEET, SECRET);
   /** The second primary, while the store is split. */
   fork: MemoryStore | undefined;
   readonly random: SeededRandom;
@@ -36,7 +38,10 @@ export class FleetWorld {
     this.random = new SeededRandom(seed);
     this.facts = new Facts(checks);
     this.#checks = new Map(this.facts.checks.map((check) => [check.name, check]));
-    this.oracle = new Oracle(this.facts, (member, check) => this.members.get(member)?.served(check) ?? "pending");
+    this.oracle = new Oracle(this.facts, {
+      state: (member, check) => this.members.get(member)?.served(check) ?? "pending",
+      troubled: (member) => this.members.get(member)?.troubled ?? [],
+    });
     this.store = new MemoryStore({
       now: () => this.now,
       wallTime: () => this.now,

@@ -1,0 +1,109 @@
+/**
+ * What operators order at one member for others: to drain, to take a share again, and maintenance. Orders travel with beats.
+ *
+ *     operator --> this member --its beats--> others: drain           once, by the member that is named
+ *                                             others: maintenance     kept and passed on, by all
+ *
+ * Two orders one after the other, at whichever members, are in this order at all of them while the store answers: a member
+ * reads all beats before it gives one, and the store has it before the operator has the answer.
+ */
+import { background } from "../core/background.js";
+import { type Clock, type Random, settledWithin } from "../core/clock.js";
+import { Asks } from "./asks.js";
+import type { FleetSettings } from "./fleet-deps.js";
+import { FleetMaintenance, type ToldMaintenance } from "./maintenance.js";
+import type { HeardBeat, HeardMember } from "./members.js";
+import type { FleetMembership } from "./membership.js";
+
+export interface OrdersDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: FleetSettings;
+  readonly membership: FleetMembership;
+  /** A beat besides those that are due. Resolves with whether the store has taken it, and has told the others'. */
+  readonly beatNow: () => Promise<boolean>;
+  /** Hands the share of this member over, or takes it again. */
+  readonly drain: (isDraining: boolean) => void;
+}
+
+/** A new order reaches each live member within two beats. One that takes longer is named to the operator. */
+const MAX_TELLING_BEATS = 4;
+const MAX_TELLING_MS = 5_000;
+
+export class Orders {
+  readonly maintenance: FleetMaintenance;
+  readonly #deps: OrdersDeps;
+  readonly #asks: Asks;
+  #onMaintenance: (scope: string) => void = () => {};
+
+  constructor(deps: OrdersDeps) {
+    const { clock, random, settings } = deps;
+    this.#deps = deps;
+    this.#asks = new Asks(random);
+    const onChange = (scope: string) => this.#onMaintenance(scope);
+    this.maintenance = new FleetMaintenance({ clock, random, toleranceMs: settings.leaseMs, onChange });
+  }
+
+  /** Calls a listener when the maintenance of a scope has changed. There is one listener. */
+  followMaintenance(listener: (scope: string) => void): void {
+    this.#onMaintenance = listener;
+  }
+
+  /**
+   * Orders a member to drain, or to take its share again. `unknown`: there is no live member of that name that would understand
+   * it. `full`: too many orders are on their way.
+   */
+  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full" {
+    const { settings, membership, drain } = this.#deps;
+    if (member === settings.member) {
+      drain(isDraining);
+      return "asked";
+    }
+    const asked = membership.alive.find(({ name, beat }) => name === member && beat !== undefined);
+    if (asked === undefined) return "unknown";
+    return this.#asks.send(member, asked.run, isDraining) ? "asked" : "full";
+  }
+
+  /** Reads what the others tell now. */
+  async catchUp(): Promise<void> {
+    await this.#deps.beatNow();
+  }
+
+  /** Tells the others. Resolves with the live members that do not know all orders yet: after a few beats, if there are any. */
+  async tell(): Promise<readonly string[]> {
+    const { clock, settings } = this.#deps;
+    const { beatMs } = settings;
+    const until = clock.now() + Math.min(MAX_TELLING_MS, MAX_TELLING_BEATS * beatMs);
+    while ((await this.#deps.beatNow()) && this.#unaware().length > 0 && clock.now() < until)
+      await settledWithin(new Promise(() => {}), beatMs / 2, clock);
+    return this.#unaware();
+  }
+
+  /** What the next beat carries. */
+  forBeat(): { readonly asks: ReturnType<Asks["take"]>; readonly maintenance: ToldMaintenance } {
+    const { digest, orders } = this.maintenance.told();
+    const { members, self } = this.#deps.membership;
+    const isNewTo = ({ run, beat }: HeardMember) => {
+      const theirs = beat?.maintenance?.digest;
+      return run !== self.run && theirs !== undefined && theirs !== digest;
+    };
+    const isNews = members.all().some((member) => !members.isGone(member) && isNewTo(member));
+    return { asks: this.#asks.take(), maintenance: { digest, orders: isNews ? orders : [] } };
+  }
+
+  /** @param beat of a live member, and not the one before */
+  hear({ asks = [], maintenance }: HeardBeat): void {
+    const { settings, membership, drain, beatNow } = this.#deps;
+    const self = { member: settings.member, run: membership.self.run };
+    for (const { isDraining } of this.#asks.received({ asks }, self)) drain(isDraining);
+    // its member waits until the others know it
+    if (maintenance !== undefined && this.maintenance.merge(maintenance.orders))
+      background(beatNow(), settings.instance, "the fleet");
+  }
+
+  #unaware(): readonly string[] {
+    const { digest } = this.maintenance.told();
+    const others = this.#deps.membership.alive.filter(({ beat }) => beat?.maintenance?.digest !== digest);
+    return [...new Set(others.map(({ name }) => name))];
+  }
+}

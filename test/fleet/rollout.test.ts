@@ -1,0 +1,56 @@
+/** A rollout of another way to share checks: one member has it already. */
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { definitions, World } from "./fleet-world.js";
+
+it("a rollout of more copies is seen, and a target that fails is told in time by those that have it and those that have not", async () => {
+  const world = new World(3);
+  const [a, b] = await world.grow(2, definitions(10, { copies: 1, agree: 1 }));
+  if (a === undefined || b === undefined) throw new Error("two members");
+  a.fleet.define(definitions(10));
+  await world.seconds(30);
+  assert.deepEqual([a.fleet.readings.configDigests, b.fleet.readings.configDigests], [2, 2]);
+  const at = world.clock.now();
+  world.sight = () => "fail";
+  await world.seconds(60);
+  for (const { decisions } of [a, b]) {
+    const failing = decisions.filter(({ state }) => state === "failing");
+    assert.equal(failing.length, 10);
+    for (const each of failing) assert.ok(each.at - at <= 15_000, `${each.check} after ${each.at - at} ms`);
+  }
+});
+
+it("during it, what one of two members does not reach is partial", async () => {
+  const world = new World(3);
+  const [a, b] = await world.grow(2, definitions(10, { copies: 1, agree: 1 }));
+  if (a === undefined || b === undefined) throw new Error("two members");
+  a.fleet.define(definitions(10));
+  await world.seconds(30);
+  a.decisions.length = 0;
+  world.sight = (member) => (member === "a" ? "fail" : "pass");
+  await world.seconds(60);
+  assert.equal(a.decisions.filter(({ state }) => state === "failing").length, 0);
+});
+
+for (const text of [undefined, "", "forged"])
+  it(`a member joins without delay also when the configuration of another one is ${text === undefined ? "lost" : JSON.stringify(text)}`, async () => {
+    const world = new World(3);
+    await world.grow(2, definitions(10, { copies: 1, agree: 1 }));
+    const spoil = () => {
+      for (const name of world.store.texts.keys())
+        if (text === undefined) world.store.texts.delete(name);
+        else world.store.texts.set(name, text);
+    };
+    spoil();
+    const joiner = world.add("c", definitions(10));
+    for (let second = 0; second < 4; second += 1) {
+      await world.seconds(1);
+      spoil();
+    }
+    assert.equal(joiner.decisions.length, 10, "it decides");
+    for (let second = 0; second < 4; second += 1) {
+      await world.seconds(1);
+      spoil();
+    }
+    assert.ok(joiner.probed().length > 0, "it probes");
+  });
