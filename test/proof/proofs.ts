@@ -71,8 +71,7 @@ export const PROOFS: Readonly<Record<string, Proof>> = {
   fleet: {
     proves:
       "a fleet holds its promises: real members that crash, are cut off and have broken stores; simulated ones under seeded faults",
-    takes:
-      "rows: about 40 min on a machine that does nothing else; sim: about 6 h on 2 cores; sim large: not yet measured",
+    takes: "rows: about 45 min; sim: about 6 h on 2 cores; sim large: not yet measured",
     run: proveFleet,
   },
   fuzz: {

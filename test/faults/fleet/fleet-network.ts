@@ -22,6 +22,7 @@ export class FleetNetwork {
   constructor(site: number) {
     this.#prefix = `hbf${site}`;
     this.#subnet = `10.214.${site}`;
+    this.#requireUnused();
     this.remove(); // what an interrupted run has left
     const bridge = this.#space("net");
     this.#run("netns", "add", bridge);
@@ -110,17 +111,28 @@ export class FleetNetwork {
 
   /** Removes all namespaces of this site: the interfaces go with them. */
   remove(): void {
-    const spaces = execFileSync(this.#ip, ["netns", "list"], { encoding: "utf8" });
-    for (const line of spaces.split("\n")) {
-      const [space = ""] = line.split(" ");
-      if (space.startsWith(`${this.#prefix}-`)) this.#run("netns", "del", space);
-    }
+    for (const space of this.#spaces()) this.#run("netns", "del", space);
     try {
       // the kernel removes namespaces in the background, and their interfaces with them
       execFileSync(this.#ip, ["link", "del", `${this.#prefix}-test`], { stdio: "pipe" });
     } catch {
       // it is gone
     }
+  }
+
+  /** @throws when processes are in the namespaces: another run of the same test file would lose its network */
+  #requireUnused(): void {
+    for (const space of this.#spaces()) {
+      const pids = execFileSync(this.#ip, ["netns", "pids", space], { encoding: "utf8" }).trim();
+      if (pids !== "")
+        throw new Error(`another run uses the namespace ${space}: processes ${pids.split("\n").join(" ")}`);
+    }
+  }
+
+  #spaces(): readonly string[] {
+    const spaces = execFileSync(this.#ip, ["netns", "list"], { encoding: "utf8" });
+    const names = spaces.split("\n").map((line) => line.split(" ")[0] ?? "");
+    return names.filter((space) => space.startsWith(`${this.#prefix}-`));
   }
 
   #space(name: string): string {

@@ -2,7 +2,8 @@
  * A fleet of real `serve` processes, each in a network namespace of its own, with a store and targets.
  *
  * The targets are paths of one process: checks `t0`, `t1`, ... with the services of the same names. Times are short: a crash is
- * made up for within lease + settle + beat + edgeInterval (PROMISE_MS), and a slow machine gets SLACK_MS.
+ * made up for within lease + settle + beat + edgeInterval (PROMISE_MS). Time in which a process waited for a processor does not
+ * count, and a slow machine gets SLACK_MS.
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -14,6 +15,7 @@ import { debian } from "../../interop/install.js";
 import { DaemonProcess } from "../../support/daemon-process.js";
 import { eventually } from "../../support/eventually.js";
 import { notOutlive } from "../../support/not-outlive.js";
+import { waitedMs } from "../../support/waited.js";
 import { FleetNetwork } from "./fleet-network.js";
 import { Recording } from "./recording.js";
 import { PASSWORD, PostgresServer, RedisServer, type StoreServer } from "./store-server.js";
@@ -36,8 +38,14 @@ const SECRET = "0123456789abcdef0123";
 const MAX_WATCHES = 20;
 /** What a loaded machine may need to answer the test. */
 const ANSWER_MS = 20_000;
+/** What it may need for what is promised within a time. The time that is judged is without that of waiting (`stopwatch`). */
+const PATIENCE_MS = 60_000;
 /** What it may need to start a member. */
 const START_MS = 150_000;
+/** Services in a message of a fault. */
+const SHOWN_OTHERS = 12;
+/** Lines of the log of a member in a message of a fault. */
+const SHOWN_LINES = 15;
 /** Two intervals of the defaults. */
 const DEFAULT_LOOK_MS = 22_000;
 
@@ -64,6 +72,8 @@ export interface SiteOptions extends MemberOptions {
   readonly engine?: "redis" | "postgres";
   /** In place of INTERVAL_MS. A probe may take half of it. */
   readonly intervalMs?: number;
+  /** In place of LEASE_MS. */
+  readonly leaseMs?: number;
   /** The times of healthbridge's own defaults, in place of those above. */
   readonly hasDefaultTimes?: boolean;
   /** How many members probe each target. Default: 2, but 1 for every third one, so that it has no second opinion. */
@@ -76,6 +86,13 @@ export interface SiteOptions extends MemberOptions {
   readonly gateway?: boolean;
   /** What is different at one member. */
   readonly each?: (space: string) => MemberOptions;
+}
+
+/** A program in a namespace. */
+export interface Spawned {
+  /** Resolves when it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  signal(name: NodeJS.Signals): void;
 }
 
 /** One process of a member. */
@@ -129,6 +146,10 @@ export class FleetSite {
   readonly #options: SiteOptions;
   readonly #ends: (() => Promise<void>)[] = [];
   readonly #starts = new Map<string, number>();
+  /** Programs other than members, such as the store, that have ended by themselves, or by another one's hand. */
+  readonly #died: string[] = [];
+  /** The processes of the targets. */
+  readonly #helpers: number[] = [];
   readonly store: StoreServer;
 
   private constructor(site: number, options: SiteOptions) {
@@ -145,8 +166,9 @@ export class FleetSite {
     try {
       await made.#open(options);
     } catch (error) {
+      const state = made.state();
       await made.close();
-      throw error;
+      throw new Error(`${error}\n${state}`, { cause: error });
     }
     return made;
   }
@@ -161,6 +183,18 @@ export class FleetSite {
     await Promise.all(Array.from({ length: count }, (_, index) => this.start(`m${index + 1}`)));
     await this.serves(START_MS);
     await this.settled(START_MS);
+  }
+
+  /** For people: what each live member has logged last, how long it has waited for a processor, and what has died. */
+  state(): string {
+    const members = this.live.map(({ process: name, daemon }) => {
+      const waitedS = (waitedMs(daemon.process.pid ?? 0) / 1_000).toFixed(1);
+      const events = daemon.log
+        .slice(-SHOWN_LINES)
+        .map(({ event, time, member }) => `${time} ${event} ${member ?? ""}`);
+      return `${name} has waited ${waitedS} s: ${events.join(", ")}`;
+    });
+    return [...members, ...this.#died].join("\n");
   }
 
   /** Live members. */
@@ -198,11 +232,11 @@ export class FleetSite {
   file(space: string, options: MemberOptions = {}): string {
     const merged = { ...this.#options, ...options };
     const { fleet = "", more = "", checks, name = space, drainDelay = "0s", store = this.store.url } = merged;
-    const { intervalMs = INTERVAL_MS } = this.#options;
+    const { intervalMs = INTERVAL_MS, leaseMs = LEASE_MS } = this.#options;
     const times = this.#options.hasDefaultTimes
       ? { fleet: "", defaults: "" }
       : {
-          fleet: `, beat: ${BEAT_MS}ms, lease: ${LEASE_MS}ms, settle: ${SETTLE_MS}ms`,
+          fleet: `, beat: ${BEAT_MS}ms, lease: ${leaseMs}ms, settle: ${SETTLE_MS}ms`,
           defaults: `defaults: { interval: ${intervalMs}ms, timeout: ${intervalMs === INTERVAL_MS ? TIMEOUT_MS : intervalMs / 2}ms, edgeInterval: ${Math.max(EDGE_MS, intervalMs / 2)}ms, staleAfter: ${(STALE_MS * intervalMs) / INTERVAL_MS}ms, unhealthyThreshold: 2, healthyThreshold: 1 }`,
         };
     const lines = [
@@ -246,22 +280,23 @@ export class FleetSite {
     return spawnSync(program, [...rest, ...command], { encoding: "utf8" }).stdout.trim();
   }
 
-  /** Runs a program in a namespace until what is returned is called, or the test file ends. */
-  spawn(
-    space: string,
-    program: string,
-    args: readonly string[],
-    signal: NodeJS.Signals = "SIGKILL",
-  ): () => Promise<void> {
+  /** Runs a program in a namespace until it is stopped, or the test file ends. @param signal the one that stops it */
+  spawn(space: string, program: string, args: readonly string[], signal: NodeJS.Signals = "SIGKILL"): Spawned {
     const [first = "", ...rest] = [...this.network.within(space), program, ...args];
     const child = spawn(first, rest, { stdio: ["ignore", "ignore", "inherit"] });
     notOutlive(child, () => child.kill("SIGKILL"));
-    const stop = async () => {
-      child.kill(signal);
+    if (child.pid !== undefined && program === process.execPath) this.#helpers.push(child.pid);
+    const died = (code: number | null, by: string | null) =>
+      void this.#died.push(`${program} in ${space} has ended without an order: ${code ?? by}`);
+    child.once("exit", died);
+    const stop = async (otherSignal = signal) => {
+      child.off("exit", died);
+      child.kill(otherSignal);
+      child.kill("SIGCONT");
       await eventually(() => child.exitCode !== null || child.signalCode !== null, `${program} ends`);
     };
     this.#ends.push(stop);
-    return stop;
+    return { stop, signal: (name) => void child.kill(name) };
   }
 
   /** Makes targets ok, fail, hang or dead. */
@@ -329,9 +364,22 @@ export class FleetSite {
     );
   }
 
-  /** Waits until each live member tells a status of services. Returns the milliseconds that it took. */
-  async tells(status: string, services: readonly string[], withinMs: number): Promise<number> {
+  /**
+   * Gives the milliseconds since now. Of the processes of the site, one may have waited for a processor: the time of the one
+   * that has waited for the longest does not count.
+   */
+  stopwatch(): () => number {
     const since = performance.now();
+    const before = this.#waits();
+    return () => {
+      const waited = Array.from(this.#waits(), ([pid, ms]) => ms - (before.get(pid) ?? 0));
+      return performance.now() - since - Math.max(0, ...waited);
+    };
+  }
+
+  /** Waits until each live member tells a status of services. Returns the milliseconds of the site that it took. */
+  async tells(status: string, services: readonly string[], withinMs: number): Promise<number> {
+    const elapsed = this.stopwatch();
     const others = () =>
       this.live.flatMap(({ process }) =>
         services.flatMap((service) => {
@@ -339,17 +387,23 @@ export class FleetSite {
           return told === status ? [] : [`${process} ${service} ${told}`];
         }),
       );
-    await eventually(() => others().length === 0, `${status} everywhere`, withinMs).catch((error: Error) => {
-      throw new Error(`${error.message}: ${others().join(", ")}`);
+    const patienceMs = Math.max(withinMs, PATIENCE_MS);
+    await eventually(() => others().length === 0, `${status} everywhere`, patienceMs).catch((error: Error) => {
+      const all = others();
+      throw new Error(`${error.message}: ${all.slice(0, SHOWN_OTHERS).join(", ")}; ${all.length} in all`);
     });
-    const tookMs = performance.now() - since;
+    const tookMs = elapsed();
+    const told = this.live.flatMap(({ process }) => services.map((name) => this.recording.latest(process, name)));
+    const last = told.reduce((one, other) => ((other?.at ?? 0) > (one?.at ?? 0) ? other : one), undefined);
+    const late = `the last one ${last?.process} ${last?.service}`;
+    assert.ok(tookMs < withinMs, `${status} everywhere after ${tookMs} ms, not ${withinMs}: ${late}\n${this.state()}`);
     if (status === "NOT_SERVING")
       for (const name of services) if (this.targets.includes(name)) this.recording.failing.add(name);
     return tookMs;
   }
 
   /** Waits until each target is probed by as many members as it has copies, all of them live. */
-  async settled(withinMs = Math.max(30_000, 3 * this.#lookMs)): Promise<void> {
+  async settled(withinMs = Math.max(PATIENCE_MS, 3 * this.#lookMs)): Promise<void> {
     let wrong: readonly string[] = [];
     await eventually(
       async () => {
@@ -390,14 +444,17 @@ export class FleetSite {
 
   /** Waits until no live member is detached. */
   async attached(): Promise<void> {
-    await eventually(() => this.live.every((member) => !member.isDetached), "all members are attached");
+    const areAttached = () => this.live.every((member) => !member.isDetached);
+    await eventually(areAttached, "all members are attached").catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.state()}`);
+    });
   }
 
-  /** Waits until all live members are detached. Returns the milliseconds that it took. */
+  /** Waits until all live members are detached. Returns the milliseconds of the site that it took. */
   async detached(): Promise<number> {
-    const since = performance.now();
+    const elapsed = this.stopwatch();
     await eventually(() => this.live.every((member) => member.isDetached), "all members are detached");
-    return performance.now() - since;
+    return elapsed();
   }
 
   async kill(member: Member): Promise<void> {
@@ -405,20 +462,22 @@ export class FleetSite {
     await member.daemon.kill();
   }
 
-  /** Ends a member by SIGTERM. What it tells while it drains does not count. Returns the milliseconds that it took. */
+  /** Ends a member by SIGTERM. What it tells while it drains does not count. Returns the milliseconds of the site that it took. */
   async terminate(member: Member): Promise<number> {
-    const since = performance.now();
+    const elapsed = this.stopwatch();
     this.recording.ends(member.process);
     member.signal("SIGTERM");
     await member.daemon.ended();
-    return performance.now() - since;
+    return elapsed();
   }
 
   /** No healthy target ever left SERVING, and no failing one came back, at no member, and no stream broke. */
   judge(): void {
-    assert.deepEqual(
-      this.recording.falls((service) => this.sick.has(service)),
-      [],
+    const falls = this.recording.falls((service) => this.sick.has(service));
+    const now = performance.now().toFixed(0);
+    assert.ok(
+      falls.length === 0,
+      `healthy targets fell, until ${now}:\n${falls.slice(0, SHOWN_OTHERS).join("\n")}\n${this.state()}`,
     );
     assert.deepEqual(this.recording.falseOks, []);
     assert.deepEqual(this.recording.broken, []);
@@ -434,6 +493,12 @@ export class FleetSite {
     this.network.remove();
     this.store.remove();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** How long the event loop of each process of the site has waited for a processor. */
+  #waits(): ReadonlyMap<number, number> {
+    const members = this.live.map(({ daemon }) => daemon.process.pid ?? 0);
+    return new Map([process.pid, ...this.#helpers, ...members].map((pid) => [pid, waitedMs(pid)]));
   }
 
   async #startTargets(hasGateway: boolean): Promise<void> {

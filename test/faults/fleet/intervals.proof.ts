@@ -18,12 +18,12 @@ describe("a fleet of three with default times", () => {
   test("a target and its only prober die together: all others tell NOT_SERVING within 16 s [F2]", async (context) => {
     const tookMs = await dieTogether(site, "m1");
     context.diagnostic(`${Math.round(tookMs)} ms`);
-    assert.ok(tookMs < DEATH_MS, `${tookMs} ms`);
+    assert.ok(tookMs < DEATH_MS, `NOT_SERVING everywhere after ${tookMs} ms`);
   });
 
   test("kill -9 of one: its checks are probed by others within 8 s + edgeInterval, and no healthy target falls [F1]", async (context) => {
     const tookMs = await killOne(site, "m2");
     context.diagnostic(`${Math.round(tookMs)} ms`);
-    assert.ok(tookMs < TAKEOVER_MS + EDGE_MS, `${tookMs} ms`);
+    assert.ok(tookMs < TAKEOVER_MS + EDGE_MS, `others probe them after ${tookMs} ms`);
   });
 });

@@ -1,117 +1,110 @@
-/** Clients of one member: open-loop Checks over four connections, and Watches. A slow answer does not slow down the clients. */
-import { eventually, inTime } from "../../support/eventually.js";
-import { GrpcPeer, type OpenWatch } from "../../support/grpc-peer.js";
+/** The load of one member: a process with its clients (see member-clients.ts), and what is measured of both. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { notOutlive } from "../../support/not-outlive.js";
+import { waitedMs } from "../../support/waited.js";
 import { type Member, PORT } from "./fleet-site.js";
 
-const CLIENTS = 4;
-const TICK_MS = 10;
-/** Open calls. A machine that is too slow for the rate gets fewer calls. */
-const MAX_OPEN = 200;
-const [SERVING, NOT_SERVING] = [1, 2];
+const PROGRAM = fileURLToPath(new URL("member-clients.ts", import.meta.url));
+
+export interface LoadOptions {
+  readonly services: readonly string[];
+  readonly checksPerSecond: number;
+  readonly watches: number;
+}
+
+/** What the clients were told until the end. */
+export interface LoadResult {
+  /** Answers to Checks. */
+  readonly answers: number;
+  /** Watches that have told SERVING. */
+  readonly watched: number;
+  /** Answers that were not true. */
+  readonly wrong: readonly string[];
+  readonly failed: readonly string[];
+}
+
+interface Mark {
+  readonly answers: number;
+  readonly at: number;
+  readonly clientWaitedMs: number;
+  readonly memberWaitedMs: number;
+}
+
+/** What happened between two marks. */
+export interface Stretch {
+  readonly checksPerSecond: number;
+  /** The share of the time in which the event loop of the clients, or that of the member, waited for a processor. */
+  readonly waited: number;
+}
 
 export class MemberLoad {
   readonly name: string;
-  checks = 0;
-  seconds = 0;
-  readonly failed: string[] = [];
-  readonly #services: readonly string[];
-  readonly #peers: readonly GrpcPeer[];
-  readonly #open = new Set<Promise<void>>();
-  readonly #wrong: string[] = [];
-  #watches: readonly { readonly service: string; readonly watch: OpenWatch }[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #beganAt = 0;
-  #isDraining = false;
-  /** Monotonic time: what ends later may fail. */
-  #drainedAt = Number.POSITIVE_INFINITY;
+  readonly #member: Member;
+  readonly #process: ChildProcess;
+  readonly #lines: Interface;
+  /** Rejects when the process has ended. */
+  readonly #ended: Promise<never>;
 
-  constructor({ process, address }: Member, services: readonly string[]) {
-    this.name = process;
-    this.#services = services;
-    this.#peers = Array.from({ length: CLIENTS }, () => new GrpcPeer(`http://${address}:${PORT}`));
-  }
-
-  /** Resolves when the member is ready, as an orchestrator sees it. */
-  async started(): Promise<void> {
-    const isStarted = async () => (await this.#peers[0]?.check("startup"))?.status === SERVING;
-    await eventually(isStarted, `${this.name} has started`);
-  }
-
-  begin(checksPerSecond: number, watches: number): void {
-    this.#beganAt = performance.now();
-    let sent = 0;
-    const send = () => {
-      const due = ((performance.now() - this.#beganAt) * checksPerSecond) / 1_000;
-      for (; sent < due; sent += 1) if (this.#open.size < MAX_OPEN) this.#send(sent);
-    };
-    this.#timer = setInterval(send, TICK_MS);
-    this.#watches = Array.from({ length: watches }, (_, index) => {
-      const service = this.#services[index % this.#services.length] ?? "";
-      const watch = this.#peerOf(index).watch(service);
-      watch.stream.once("close", () => this.#fails(`Watch of ${service} ended`));
-      return { service, watch };
+  constructor(member: Member, { services, checksPerSecond, watches }: LoadOptions) {
+    this.name = member.process;
+    this.#member = member;
+    const args = [`${member.address}:${PORT}`, `${checksPerSecond}`, `${watches}`, services.join()];
+    const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, ...args], {
+      stdio: ["pipe", "pipe", "inherit"],
     });
+    notOutlive(child, () => child.kill("SIGKILL"));
+    this.#process = child;
+    this.#lines = createInterface({ input: child.stdout });
+    this.#ended = once(child, "exit").then(() => {
+      throw new Error(`the clients of ${this.name} have ended`);
+    });
+    this.#ended.catch(() => {}); // a question may wait for it
+  }
+
+  /** Begins when the member is ready, as an orchestrator sees it. */
+  async begin(): Promise<void> {
+    await this.#ask("begin");
+  }
+
+  async mark(): Promise<Mark> {
+    const answer = await this.#ask("mark");
+    const memberWaitedMs = waitedMs(this.#member.daemon.process.pid);
+    return { answers: answer.answers, at: answer.at, clientWaitedMs: answer.waitedMs, memberWaitedMs };
+  }
+
+  async since(mark: Mark): Promise<Stretch> {
+    const now = await this.mark();
+    const lastedMs = now.at - mark.at;
+    const longestMs = Math.max(now.clientWaitedMs - mark.clientWaitedMs, now.memberWaitedMs - mark.memberWaitedMs);
+    return { checksPerSecond: ((now.answers - mark.answers) * 1_000) / lastedMs, waited: longestMs / lastedMs };
   }
 
   /** The member is told to end: from now on it may tell NOT_SERVING, and after the delay it may refuse calls. */
-  drains(delayMs: number): void {
-    this.#judgeWatches();
-    this.#isDraining = true;
-    this.#drainedAt = performance.now() + delayMs;
+  async drains(delayMs: number): Promise<void> {
+    await this.#ask(`drains ${delayMs}`);
   }
 
-  /** Ends the load. */
-  async end(): Promise<void> {
-    clearInterval(this.#timer);
-    this.seconds = (performance.now() - this.#beganAt) / 1_000;
-    await inTime(Promise.all(this.#open), "the open calls end");
-    this.#judgeWatches();
-    this.#drainedAt = 0;
-    for (const peer of this.#peers) peer.close();
+  async end(): Promise<LoadResult> {
+    const result = await this.#ask("end");
+    this.close();
+    return result;
   }
 
-  /** Answers that were not true. */
-  get wrong(): readonly string[] {
-    return this.#wrong;
+  /** Ends the clients without a result. */
+  close(): void {
+    this.#process.kill();
   }
 
-  /** Watches that have told SERVING. */
-  get watched(): number {
-    return this.#watches.filter(({ watch }) => watch.statuses[0] === SERVING).length;
-  }
-
-  #judgeWatches(): void {
-    for (const { service, watch } of this.#watches)
-      if (!watch.statuses.every((status, index) => this.#isTrue(status, index > 0)))
-        this.#wrong.push(`Watch of ${service}: ${watch.statuses}`);
-  }
-
-  /** All targets are healthy. @param isLater whether SERVING was told before */
-  #isTrue(status: number, isLater = true): boolean {
-    return status === SERVING || (this.#isDraining && isLater && status === NOT_SERVING);
-  }
-
-  #peerOf(index: number): GrpcPeer {
-    const peer = this.#peers[index % CLIENTS];
-    if (peer === undefined) throw new Error("there are no clients");
-    return peer;
-  }
-
-  #send(index: number): void {
-    if (performance.now() >= this.#drainedAt) return;
-    const service = this.#services[index % this.#services.length] ?? "";
-    const call = this.#peerOf(index)
-      .check(service)
-      .then(({ code, status, end }) => {
-        this.checks += 1;
-        if (code !== 0) this.#fails(`Check of ${service}: code ${code}, RST ${end.rstCode}`);
-        else if (!this.#isTrue(status)) this.#wrong.push(`Check of ${service}: ${status}`);
-      });
-    this.#open.add(call);
-    void call.then(() => this.#open.delete(call));
-  }
-
-  #fails(what: string): void {
-    if (performance.now() < this.#drainedAt) this.failed.push(what);
+  // biome-ignore lint/suspicious/noExplicitAny: answers of several forms
+  async #ask(command: string): Promise<any> {
+    const answered = once(this.#lines, "line");
+    this.#process.stdin?.write(`${command}\n`);
+    const [line] = await Promise.race([answered, this.#ended]);
+    const answer = JSON.parse(line);
+    if (answer.error !== undefined) throw new Error(`the clients of ${this.name}: ${command}: ${answer.error}`);
+    return answer;
   }
 }

@@ -1,62 +1,20 @@
 /** Row F25: the member that sends webhooks, or runs a recovery program, is killed while it does so. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually, pause } from "../../support/eventually.js";
-import { FleetSite, LEASE_MS, STALE_MS } from "./fleet-site.js";
+import { FleetSite, STALE_MS } from "./fleet-site.js";
+import { RECEIVER_PORT, WebhookReceiver } from "./webhook-receiver.js";
 
 const SITE = 15;
-const RECEIVER_PORT = 7000;
-
-interface Request {
-  readonly at: number;
-  readonly from: string;
-  readonly key: string;
-  readonly changes: readonly string[];
-  readonly isAnswered: boolean;
-}
-
-/** A receiver of webhooks in the test's own namespace. While it `hangs`, no request is answered. */
-class Receiver {
-  readonly requests: Request[] = [];
-  hangs = false;
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer(async (request, response) => {
-      let body = "";
-      for await (const piece of request) body += piece;
-      const changes = JSON.parse(body).changes.map(
-        ({ service, status }: { service: string; status: string }) => `${service} ${status}`,
-      );
-      const key = String(request.headers["idempotency-key"]);
-      this.requests.push({
-        at: Math.round(performance.now()),
-        from: String(request.socket.remoteAddress),
-        key,
-        changes,
-        isAnswered: !this.hangs,
-      });
-      if (!this.hangs) response.end();
-    });
-  }
-
-  async listen(host: string): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(RECEIVER_PORT, host, resolve));
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
+/** Longer than a loaded machine lets a member wait: a notifier that loses its lease may tell twice, with the same key. */
+const LEASE_MS = 6_000;
 
 describe("a fleet of three with a webhook and a recovery rule", () => {
   let site: FleetSite;
-  const receiver = new Receiver();
+  const receiver = new WebhookReceiver();
   const folder = mkdtempSync(join(tmpdir(), "hb-notifier-"));
   const ran = join(folder, "ran");
   // the program tells who has run it, and takes its time
@@ -70,6 +28,8 @@ describe("a fleet of three with a webhook and a recovery rule", () => {
   before(async () => {
     site = await FleetSite.open(SITE, {
       more,
+      leaseMs: LEASE_MS,
+      intervalMs: 2_000, // a result counts for 16 s: longer than it takes to make up for a crash
       // the receiver listens before a member starts
       prepare: () => receiver.listen(`10.214.${SITE}.1`),
     });

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { eventually, pause } from "../../support/eventually.js";
 import { FleetSite, PORT, SLACK_MS } from "./fleet-site.js";
 
-const TTL_MS = 2_000;
+const TTL_MS = 4_000;
 
 describe("a fleet of three", () => {
   let site: FleetSite;

@@ -21,6 +21,7 @@ import { openStore } from "../../../src/fleet/open-store.js";
 import { parseStoreUrl } from "../../../src/fleet/store-url.js";
 import type { Decision, Definition } from "../../../src/fleet/vote.js";
 import { fail, PASS, type Prober } from "../../../src/probers/prober.js";
+import type { CheckState } from "../../../src/registry/ports.js";
 
 const [kind = "", names = "", port = "", countText = ""] = process.argv.slice(2);
 const COUNT = Number(countText);
@@ -74,6 +75,12 @@ async function withChecks(name: string): Promise<SizeMember> {
   };
   const log = { write: () => {}, close: () => {} };
   const random = Math.random;
+  const states = { passing: 0, failing: 0, warning: 0, pending: COUNT };
+  parts.registry.onTransition(({ subject, from, to }) => {
+    if (subject !== "check") return;
+    states[from as CheckState] -= 1; // of a check
+    states[to as CheckState] += 1;
+  });
   const member = await FleetMember.open(config, 0, { parts, log, clock, random, openStore: store });
   await parts.checks.configureInTurns({
     checks: Array.from({ length: COUNT }, (_, index) => ({
@@ -93,12 +100,7 @@ async function withChecks(name: string): Promise<SizeMember> {
       isFailing = true;
       return spread(wakes.length, withinMs, (index) => wakes[index]?.());
     },
-    state: () => {
-      const states = { passing: 0, failing: 0, pending: 0, warning: 0 };
-      for (let index = 0; index < COUNT; index += 1)
-        states[parts.registry.check(nameOf(index))?.state ?? "pending"] += 1;
-      return states;
-    },
+    state: () => states,
   };
 }
 
@@ -179,7 +181,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command === "fall")
     void Promise.all(members.map((member) => member.fall(Number(value)))).then(() => say({ fallen: true }));
   if (command === "turns") {
-    say({ longestMs: longest, waitedMs: scheduleMs(1) });
+    say({ longestMs: longest, waitedMs: scheduleMs(1), cpuMs: cpuMs() });
     longest = 0;
   }
   if (command === "exit") process.exit(0);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { debian, debianUser } from "../../interop/install.js";
 import { eventually } from "../../support/eventually.js";
-import type { FleetSite } from "./fleet-site.js";
+import type { FleetSite, Spawned } from "./fleet-site.js";
 
 export const PASSWORD = "s3cret-Word";
 
@@ -17,6 +17,12 @@ export interface StoreServer {
   start(): Promise<void>;
   /** Kills the server: what it has stored is lost. */
   kill(): Promise<void>;
+  /** Stops the server in an orderly way: it keeps what it has stored. */
+  stop(): Promise<void>;
+  /** It answers nothing until what is returned is called. */
+  hang(): () => Promise<void>;
+  /** Ways to remove all entries of the log, each with its name. */
+  trims(): readonly (readonly [string, () => void])[];
   /** The number of votes that are stored. */
   cells(): number;
   /** Ways to lose records, each with its name. */
@@ -28,7 +34,7 @@ export interface StoreServer {
 export class RedisServer implements StoreServer {
   readonly #site: FleetSite;
   readonly #folder = mkdtempSync(join(tmpdir(), "hb-fleet-redis-"));
-  #stop: (() => Promise<void>) | undefined;
+  #server: Spawned | undefined;
 
   constructor(site: FleetSite) {
     this.#site = site;
@@ -40,12 +46,30 @@ export class RedisServer implements StoreServer {
 
   async start(): Promise<void> {
     const args = ["--port", `${REDIS_PORT}`, "--bind", "0.0.0.0", "--save", "", "--requirepass", PASSWORD];
-    this.#stop = this.#site.spawn("store", debian("redis-server"), [...args, "--dir", this.#folder]);
+    this.#server = this.#site.spawn("store", debian("redis-server"), [...args, "--dir", this.#folder]);
     await eventually(() => this.#site.redis("PING") === "PONG", "redis answers");
   }
 
   async kill(): Promise<void> {
-    await this.#stop?.();
+    await this.#server?.stop();
+    rmSync(join(this.#folder, "dump.rdb"), { force: true }); // of an earlier `stop`
+  }
+
+  async stop(): Promise<void> {
+    this.#site.redis("SHUTDOWN", "SAVE"); // read again at the start
+    await this.#server?.stop();
+  }
+
+  hang(): () => Promise<void> {
+    this.#server?.signal("SIGSTOP");
+    return async () => this.#server?.signal("SIGCONT");
+  }
+
+  trims(): readonly (readonly [string, () => void])[] {
+    return [
+      ["trimmed", () => void this.#site.redis("XTRIM", `${REDIS_KEY}:log`, "MAXLEN", "0")],
+      ["expired", () => void this.#site.redis("DEL", `${REDIS_KEY}:log`)],
+    ];
   }
 
   cells(): number {
@@ -81,11 +105,13 @@ export class RedisServer implements StoreServer {
 /** The part that all keys of the fleet share. */
 export const REDIS_KEY = "{healthbridge:rows}";
 
+const TABLES = ["beats", "cells", "heads", "leases", "log", "texts"].map((table) => `healthbridge.${table}`).join();
+
 export class PostgresServer implements StoreServer {
   readonly #site: FleetSite;
   readonly #folder = mkdtempSync(join(tmpdir(), "hb-fleet-postgres-"));
   #isPrepared = false;
-  #stop: (() => Promise<void>) | undefined;
+  #server: Spawned | undefined;
 
   constructor(site: FleetSite) {
     this.#site = site;
@@ -116,12 +142,28 @@ export class PostgresServer implements StoreServer {
     const args = ["-D", this.#folder, ...settings.flatMap((setting) => ["-c", setting])];
     // SIGQUIT ends all its processes at once, as a crash does: tables that are not logged are empty afterwards
     const program = debian("postgres", ...folders);
-    this.#stop = this.#site.spawn("store", this.#setpriv, this.#asOwner(program, ...args), "SIGQUIT");
+    this.#server = this.#site.spawn("store", this.#setpriv, this.#asOwner(program, ...args), "SIGQUIT");
     await eventually(() => this.#query("SELECT 1") === "1", "PostgreSQL answers");
   }
 
   async kill(): Promise<void> {
-    await this.#stop?.();
+    await this.#server?.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop("SIGINT"); // "fast shutdown"
+  }
+
+  /** Another session locks the tables. */
+  hang(): () => Promise<void> {
+    const lock = `BEGIN; LOCK TABLE ${TABLES} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3600)`;
+    const [program, ...options] = this.#psql(lock);
+    const session = this.#site.spawn("store", program, options, "SIGINT"); // cancels the query, and ends
+    return () => session.stop();
+  }
+
+  trims(): readonly (readonly [string, () => void])[] {
+    return [["deleted", () => void this.#query("DELETE FROM healthbridge.log")]];
   }
 
   cells(): number {
@@ -130,9 +172,8 @@ export class PostgresServer implements StoreServer {
 
   losses(): readonly (readonly [string, () => void])[] {
     const lose = (query: string) => () => void this.#query(query);
-    const tables = ["beats", "cells", "heads", "leases", "log", "texts"].map((table) => `healthbridge.${table}`);
     return [
-      ["all tables emptied", lose(`TRUNCATE ${tables.join()}`)],
+      ["all tables emptied", lose(`TRUNCATE ${TABLES}`)],
       ["beats deleted", lose("DELETE FROM healthbridge.beats")],
       ["log deleted", lose("DELETE FROM healthbridge.log")],
       [
@@ -156,8 +197,12 @@ export class PostgresServer implements StoreServer {
   }
 
   #query(query: string): string {
+    const [program = "", ...rest] = [...this.#site.network.within("store"), ...this.#psql(query)];
+    return spawnSync(program, rest, { encoding: "utf8" }).stdout.trim();
+  }
+
+  #psql(query: string): readonly [program: string, ...options: string[]] {
     const options = ["-X", "-A", "-t", "-h", this.#site.network.addressOf("store"), "-U", "postgres", "-c", query];
-    const [program = "", ...rest] = [...this.#site.network.within("store"), debian("psql", "postgresql-client")];
-    return spawnSync(program, [...rest, ...options], { encoding: "utf8" }).stdout.trim();
+    return [debian("psql", "postgresql-client"), ...options];
   }
 }

@@ -14,10 +14,12 @@ describe("three vantages", () => {
 
   test("one of them is cut from the targets: no check turns, and all are marked partial [F15]", async () => {
     site.network.cut("m1", "targets");
-    const isPartial = () =>
-      site.live.every(({ process }) =>
+    const isPartial = () => {
+      site.judge();
+      return site.live.every(({ process }) =>
         site.targets.every((name) => site.recording.latest(process, name)?.reason === "partial"),
       );
+    };
     await eventually(isPartial, "all are partial");
     await pause(STALE_MS);
     assert.ok(isPartial());

@@ -1,6 +1,7 @@
 /** deploy/compose: the project is valid, its tools read their files, and its services run together as processes. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
@@ -23,6 +24,12 @@ interface HealthbridgeService extends Service {
   readonly user: string;
   readonly cap_drop: readonly string[];
   readonly stop_grace_period: string;
+}
+
+interface FleetService extends HealthbridgeService {
+  readonly hostname: string;
+  readonly ports: readonly { readonly published: string }[];
+  readonly secrets: readonly object[];
 }
 
 const readProject = (): Readonly<Record<string, HealthbridgeService>> =>
@@ -59,6 +66,35 @@ describe("the Compose project", () => {
     assert.equal(datasources[0].url, "http://prometheus:9090");
     for (const { source } of mounts)
       assert.ok(readFileSync(join(FOLDER, "compose.yaml"), "utf8").includes(basename(source)));
+  });
+});
+
+describe("the Compose project of a fleet", () => {
+  test("has members with names and ports of their own, one configuration, and time to hand over", () => {
+    const { redis, ...members }: Readonly<Record<string, FleetService>> = JSON.parse(
+      output(readers(), ["compose", join(FOLDER, "fleet.yaml")]),
+    ).services;
+    assert.ok(redis !== undefined);
+    const all = Object.entries(members);
+    assert.deepEqual(
+      all.map(([name, { hostname }]) => [name, hostname]),
+      ["one", "three", "two"].map((name) => [name, name]),
+    );
+    const ports = all.flatMap(([, { ports: each }]) => each.map(({ published }) => published));
+    assert.deepEqual([ports.length, new Set(ports).size], [6, 6]);
+    for (const [, { volumes, secrets, stop_grace_period }] of all) {
+      assert.deepEqual(secrets, [{ source: "fleet", target: "/run/secrets/fleet" }]);
+      assert.equal(volumes?.[0]?.source, join(FOLDER, "fleet"));
+      // drainDelay, 5 s for the hand-over, and 11 s to close
+      assert.ok(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1]) > 5 + 5 + 11);
+    }
+    const text = readFileSync(join(FOLDER, "fleet/healthbridge.yaml"), "utf8");
+    const folder = mkdtempSync(join(tmpdir(), "hb-compose-"));
+    const file = join(folder, "healthbridge.yaml");
+    writeFileSync(join(folder, "secret"), "0123456789abcdef", { mode: 0o600 });
+    writeFileSync(file, text.replace("/run/secrets/fleet", join(folder, "secret")));
+    output(process.execPath, [MAIN, "validate", "-c", file]);
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -183,7 +183,9 @@ describe("the chart", () => {
       Object(container).env.map(({ name }: { name: string }) => name),
       ["HEALTHBRIDGE_MEMBER", "A"],
     );
-    assert.deepEqual(Object(pod.volumes.find(({ name }) => name === "fleet")).secret.items, [
+    const { secret } = Object(pod.volumes.find(({ name }) => name === "fleet"));
+    assert.equal(secret.defaultMode, 0o440, "for the group of the pod alone");
+    assert.deepEqual(secret.items, [
       { key: "url", path: "store" },
       { key: "key", path: "secret" },
     ]);

@@ -16,6 +16,7 @@ import {
   podOf,
   readManifests,
   testManifests,
+  workload,
 } from "./manifests.js";
 import { pageSnippet } from "./pages.js";
 import { Pod } from "./pod.js";
@@ -37,6 +38,19 @@ describe("Kustomize", () => {
     assertSchemas(FOLDERS.flatMap(build)));
 
   for (const folder of FOLDERS) testManifests(folder, () => build(folder));
+
+  test("a fleet keeps its names, knows its nodes, and shows its secret to its group alone", () => {
+    const manifests = build("fleet");
+    assert.equal(workload(manifests).kind, "StatefulSet");
+    const { pod, container } = podOf(manifests);
+    const text = one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "";
+    assert.match(text, /^ {2}zone: "\$\{HEALTHBRIDGE_ZONE\}"$/m);
+    const [zone] = Object(container).env;
+    assert.deepEqual([zone.name, zone.valueFrom.fieldRef.fieldPath], ["HEALTHBRIDGE_ZONE", "spec.nodeName"]);
+    assert.equal(Object(pod.volumes.find(({ name }) => name === "fleet")).secret.defaultMode, 0o440);
+    // preStop and drainDelay, 5 s for the hand-over, and 11 s to close
+    assert.ok(Object(pod).terminationGracePeriodSeconds > 5 + 5 + 5 + 11);
+  });
 
   test("the overlay of the page replaces configuration and image", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "healthbridge-overlay-"));

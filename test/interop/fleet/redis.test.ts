@@ -1,6 +1,8 @@
 /** The store of a fleet on a real Redis: alone, with a user of few rights, with TLS, and with each of its faults. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -149,6 +151,13 @@ describe("Redis", () => {
     assert.equal((await failureOf((await open(url({ password: "" }))).beat(RUN, "1"))).code, "refused");
   });
 
+  test("a user without EXEC is refused", async () => {
+    const rights = RIGHTS.replace(" +exec", "").split(" ");
+    await admin("ACL", "SETUSER", "noexec", "on", `>${PASSWORD}`, "~{healthbridge:prod}:*", ...rights);
+    const { code, message } = await failureOf((await open(url({ user: "noexec" }))).beat(RUN, "1"));
+    assert.deepEqual([code, /NOPERM.*'exec'/.test(message)], ["refused", true]);
+  });
+
   test("a command that the user may not send is refused, and the others go on", async () => {
     await admin("ACL", "SETUSER", "few", "on", `>${PASSWORD}`, "~*", ...RIGHTS.split(" "), "-xadd");
     const store = await open(url({ user: "few" }), { fleet: "few" });
@@ -187,7 +196,9 @@ describe("Redis", () => {
     await store.beat(RUN, "1");
     await admin("CLIENT", "PAUSE", "4000", "ALL");
     const startedAt = performance.now();
-    assert.equal((await failureOf(store.beat(RUN, "2"))).code, "timeout");
+    const { code, message } = await failureOf(store.beat(RUN, "2"));
+    assert.equal(code, "timeout");
+    assert.match(message, /^rediss?:\/\/\S+: no answer within 1500 ms$/);
     assert.ok(performance.now() - startedAt < DEADLINE_MS + 1_000);
     await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
   });
@@ -196,7 +207,8 @@ describe("Redis", () => {
     const store = await open(url(), { fleet: "killed" });
     await store.beat(RUN, "1");
     await redis.stop();
-    await eventually(async () => !(await succeeds(store.beat(RUN, "2"))), "the connection has ended");
+    const call = failureOf(eventually(() => store.beat(RUN, "2").then(() => false), "the connection has ended"));
+    assert.match((await call).message, /closed unexpectedly|ECONNRE/);
     const startedAt = performance.now();
     const outcomes = await Promise.all(Array.from({ length: 1_000 }, () => succeeds(store.beat(RUN, "3"))));
     assert.ok(!outcomes.includes(true));
@@ -228,6 +240,20 @@ describe("Redis", () => {
     const write = () => store.write({ run: RUN, head: "h", cells: new Map([["a", "x"]]) });
     assert.equal((await failureOf(write())).code, "protocol");
     await write();
+  });
+
+  test("the answer of another kind of server is in the error", async () => {
+    const server = createServer(
+      (socket) => void socket.on("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")),
+    );
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    try {
+      const store = await open(`redis://hb:s3cret@127.0.0.1:${Object(server.address()).port}`);
+      const { code, message } = await failureOf(store.beat(RUN, "1"));
+      assert.deepEqual([code, /Unknown RESP type/.test(message)], ["unreachable", true], message);
+    } finally {
+      server.close();
+    }
   });
 
   test("a server that is frozen while members connect is an error in time", async () => {
