@@ -84,7 +84,7 @@ export class FleetSite {
     const [file, secretFile] = [join(this.#folder, `${name}.yaml`), join(this.#folder, "secret")];
     writeFileSync(secretFile, "a secret of the fleet");
     const store = `redis://127.0.0.1:${this.#redisPort}`;
-    const fleet = `fleet: { name: bench, store: "${store}", member: ${name}, secretFile: ${secretFile} }`;
+    const fleet = `fleet: { name: bench, copies: 1, store: "${store}", member: ${name}, secretFile: ${secretFile} }`;
     const checks = Array.from({ length: CHECKS }, (_, index) => {
       // short, with the default interval of 10 s: a configuration has at most 1 MiB
       return ` c${index}: tcp://${ADDRESS}:${this.#targets[index % TARGETS]?.port}`;
