@@ -126,8 +126,10 @@ export class LiveChecks {
       for (const opened of plan.started) {
         const check = createCheck(opened, this.#voting?.runnerDeps ?? this.deps, this.#listener);
         created.push(check);
-        if (this.publisher.announce(opened)) added.add(check);
-        if (added.has(check)) this.#add(check, undefined);
+        if (this.publisher.announce(opened)) {
+          added.add(check);
+          this.#add(check, undefined);
+        }
         yield;
       }
       ended = this.#switch(plan, created, added);

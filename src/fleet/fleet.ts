@@ -6,8 +6,8 @@
  *                            |                                          '--> mirror
  *                            '--------------------> decisions <---------------' ----------------decide--> checks
  *
- * This file connects the parts, and has no rule of its own: who is alive (members), who may get checks and when (roster),
- * which members probe a check (assignment, seats), what is true (agreement, decisions), what a lost store means (detachment).
+ * This file connects the parts and has no rule of its own. Membership knows the live runs and the candidates for checks. Seats
+ * choose the members that probe a check. Decisions make a status from the votes. Detachment says that the store is gone.
  */
 import { background } from "../core/background.js";
 import { settledWithin } from "../core/clock.js";
