@@ -14,14 +14,19 @@ import { CLEAR_TEXT, type RealServer, SERVERS } from "./conformance-servers.js";
 /** How often each server is tried: `npm run proof -- conformance` does it 10 times. */
 const ROUNDS = process.env.CONFORMANCE_PROOF === undefined ? 1 : 10;
 
+/** How often a server is started anew that answered no more in the middle of a run. */
+const MORE_TRIES = 4;
+
 for (const [name, server] of Object.entries(SERVERS))
   test(`of ${name} the known breaches are found, and no others are claimed`, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { apart = [], breaches, untried } = server;
       const flags = apart.flatMap((row) => ["--except", row]);
       let found = await resultsOf(server, ...flags);
-      // one run in many, a server of grpcio ends in the middle: then nothing is known about the rows that follow
-      if (found["not-tried"].includes("survives")) found = await resultsOf(server, ...flags);
+      // a server of grpcio can lock itself up when a Watch ends while a status is set, more often on a busy machine:
+      // then nothing is known about the rows that follow
+      for (let again = 0; again < MORE_TRIES && found["not-tried"].includes("survives"); again += 1)
+        found = await resultsOf(server, ...flags);
       assert.deepEqual(found, { breaks: [...breaches].sort(), "not-tried": [...untried, ...CLEAR_TEXT].sort() });
       for (const row of apart) {
         const { breaks } = await resultsOf(server, "--only", row);
