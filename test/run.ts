@@ -27,7 +27,7 @@ const APART = ["interop", "faults", "fuzz", "sim", "soak"];
 const SUITES: Readonly<Record<string, Suite>> = {
   hermetic: {
     has: (file) => !APART.includes(file.split("/")[0] ?? ""),
-    concurrency: availableParallelism(),
+    concurrency: availableParallelism() + 1, // a file waits for timers and processes in a part of its time
     fileTimeoutMs: 240_000,
   },
   sim: { has: (file) => file.startsWith("sim/"), concurrency: 2, fileTimeoutMs: 20 * 60_000 },

@@ -81,7 +81,7 @@ describe("readers of discovery at each of three members", () => {
     await site.serves();
     await site.settled();
     await pause(STALE_MS);
-    assert.equal(readers.complete, FORMS * 4);
+    await eventually(() => readers.complete === FORMS * 4, "each reader of the new process is told of all instances");
     await judge();
     context.diagnostic(`${readers.answers} answers`);
   });
