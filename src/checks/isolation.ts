@@ -21,7 +21,7 @@
  */
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
-import type { Timer, TimerQueue } from "../core/timer-queue.js";
+import { type Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** What happens to a check whose failures have reached the threshold. */
 export type FailureDecision = "fail" | "hold" | "count-anew";
@@ -29,7 +29,6 @@ export type FailureDecision = "fail" | "hold" | "count-anew";
 /** What the rule needs. */
 export interface IsolationDeps {
   readonly clock: Clock;
-  readonly timers: TimerQueue;
   readonly instance: string;
   /** Number of checks, without the self-check. */
   readonly checkCount: () => number;
@@ -49,20 +48,28 @@ const MIN_WAIT_MS = 3_000;
 /** With fewer checks, a common cause cannot be distinguished from coincidence. */
 const MIN_CHECKS = 4;
 
+/** Holds that end in one turn of the event loop: those of 100,000 checks may end at the same time. */
+const MAX_ENDS_A_TURN = 200;
+
 /** A check whose failures have reached the threshold. */
 interface FailedCheck {
+  readonly name: string;
   readonly at: number;
   readonly intervalMs: number;
-  readonly held: boolean;
-  readonly awaitsSelfCheck: boolean;
+  readonly isHeld: boolean;
+  /** Monotonic time at which its hold ends. Of one that has failed: at which it is no part of a common failure any more. */
+  until: number;
+  readonly timer: Timer;
 }
 
 export class Isolation {
-  /** How long states are held at most, in milliseconds. */
-  maxHoldMs = DEFAULT_MAX_HOLD_MS;
   readonly #deps: IsolationDeps;
+  readonly #timers: TimerQueue;
   readonly #failed = new Map<string, FailedCheck>();
-  readonly #holdTimer: Timer;
+  readonly #held = new Set<FailedCheck>();
+  /** Held checks that wait for a result of the self-check. */
+  readonly #awaiting = new Set<FailedCheck>();
+  #maxHoldMs = DEFAULT_MAX_HOLD_MS;
   #selfCheckFailing = false;
   /** Monotonic time of the last result of the self-check; `undefined` without a self-check. */
   #selfCheckedAt: number | undefined;
@@ -71,12 +78,18 @@ export class Isolation {
 
   constructor(deps: IsolationDeps) {
     this.#deps = deps;
-    this.#holdTimer = deps.timers.create(() => this.#endHolds());
+    this.#timers = new TimerQueue(deps.clock, MAX_ENDS_A_TURN);
   }
 
   /** Whether states are held because more than half of the checks failed at the same time. */
   get isolated(): boolean {
     return this.#isolatedSince !== undefined;
+  }
+
+  /** Sets how long states are held at most, in milliseconds. */
+  set maxHoldMs(maxHoldMs: number) {
+    this.#maxHoldMs = maxHoldMs;
+    this.#moveEnds();
   }
 
   /** Sets whether there is a self-check. A new one has no result yet. */
@@ -87,20 +100,21 @@ export class Isolation {
 
   /** Takes a result of the self-check. When it passes, the checks that waited for it fail. */
   onSelfCheckResult(failing: boolean): void {
+    const now = this.#deps.clock.now();
     this.#selfCheckFailing = failing;
-    this.#selfCheckedAt = this.#deps.clock.now();
-    for (const [name, check] of [...this.#failed]) {
-      if (!check.awaitsSelfCheck) continue;
-      if (failing) this.#failed.set(name, { ...check, awaitsSelfCheck: false });
-      else this.#endHold(name, check);
+    this.#selfCheckedAt = now;
+    for (const check of this.#awaiting) {
+      this.#awaiting.delete(check);
+      this.#setUntil(check, failing ? this.#holdEndOf(check) : now);
     }
-    if (failing) this.#detectIsolation(this.#selfCheckedAt);
-    this.#schedule();
+    if (failing) this.#detectIsolation(now);
+    this.#timers.runDue();
+    this.#publishHeld();
   }
 
   /** Whether a check is held at its last state now. */
   isHeld(check: string): boolean {
-    return this.#failed.get(check)?.held === true;
+    return this.#failed.get(check)?.isHeld === true;
   }
 
   /**
@@ -113,67 +127,89 @@ export class Isolation {
     const before = this.#failed.get(check);
     const isSelfCheckNewer = this.#selfCheckedAt === undefined || this.#selfCheckedAt >= failingSince;
     if (checkCount() < MIN_CHECKS || (isSelfCheckNewer && !this.#selfCheckFailing)) {
+      const isHeld = before?.isHeld === true && before.until > now;
       this.forget(check);
-      if (before?.held === true) return "count-anew";
-      this.#failed.set(check, { at: now, intervalMs, held: false, awaitsSelfCheck: false });
+      if (isHeld) return "count-anew";
+      this.#add(check, { at: now, intervalMs, isHeld: false }, now + intervalMs);
       return "fail";
     }
-    if (before?.held !== true)
-      this.#failed.set(check, { at: now, intervalMs, held: true, awaitsSelfCheck: !isSelfCheckNewer });
+    if (before?.isHeld !== true) this.#hold(check, now, intervalMs, !isSelfCheckNewer);
     if (isSelfCheckNewer) this.#detectIsolation(now);
-    this.#schedule();
+    this.#publishHeld();
     return "hold";
   }
 
   /** Ends the hold of a check without a failure: it passes or was removed. */
   forget(check: string): void {
-    if (!this.#failed.delete(check)) return;
-    if (!this.#heldChecks().length) this.#isolatedSince = undefined;
-    this.#schedule();
+    const failed = this.#failed.get(check);
+    if (failed === undefined) return;
+    this.#remove(failed);
+    this.#publishHeld();
   }
 
   /** Ends every hold without a failure: no check runs any more. */
   stop(): void {
-    this.#holdTimer.cancel();
-    this.#failed.clear();
+    for (const check of [...this.#failed.values()]) this.#remove(check);
   }
 
-  /** A failure that is older than the interval of its check does not count as simultaneous, unless the check is held. */
+  #hold(name: string, at: number, intervalMs: number, awaitsSelfCheck: boolean): void {
+    const before = this.#failed.get(name);
+    if (before !== undefined) this.#remove(before);
+    const check = this.#add(name, { at, intervalMs, isHeld: true }, Number.POSITIVE_INFINITY);
+    this.#held.add(check);
+    if (awaitsSelfCheck) this.#awaiting.add(check);
+    this.#setUntil(check, this.#holdEndOf(check));
+  }
+
+  #add(name: string, failure: Pick<FailedCheck, "at" | "intervalMs" | "isHeld">, until: number): FailedCheck {
+    const check: FailedCheck = { name, ...failure, until, timer: this.#timers.create(() => this.#end(check)) };
+    this.#failed.set(name, check);
+    check.timer.at(until);
+    return check;
+  }
+
+  #remove(check: FailedCheck): void {
+    check.timer.cancel();
+    this.#failed.delete(check.name);
+    this.#awaiting.delete(check);
+    if (this.#held.delete(check) && this.#held.size === 0) this.#isolatedSince = undefined;
+  }
+
+  #setUntil(check: FailedCheck, until: number): void {
+    check.until = until;
+    check.timer.at(until);
+  }
+
   #detectIsolation(now: number): void {
-    for (const [name, { at, intervalMs, held }] of this.#failed)
-      if (!held && now - at > intervalMs) this.#failed.delete(name);
-    if (this.#failed.size * 2 > this.#deps.checkCount()) this.#isolatedSince ??= now;
+    if (this.isolated || this.#failed.size * 2 <= this.#deps.checkCount()) return;
+    this.#isolatedSince = now;
+    this.#moveEnds();
   }
 
-  #heldChecks(): [string, FailedCheck][] {
-    return [...this.#failed].filter(([, { held }]) => held);
+  /** They follow from another rule now. */
+  #moveEnds(): void {
+    for (const check of this.#held) if (!this.#awaiting.has(check)) this.#setUntil(check, this.#holdEndOf(check));
   }
 
-  #holdEndOf({ at, intervalMs, awaitsSelfCheck }: FailedCheck): number {
-    if (awaitsSelfCheck) return at + Math.max(intervalMs, MIN_WAIT_MS);
-    return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.maxHoldMs;
+  #holdEndOf(check: FailedCheck): number {
+    const { at, intervalMs } = check;
+    if (this.#awaiting.has(check)) return at + Math.max(intervalMs, MIN_WAIT_MS);
+    return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.#maxHoldMs;
   }
 
-  #schedule(): void {
-    const checks = this.#heldChecks();
-    const held = this.isolated ? checks.length : 0;
+  #publishHeld(): void {
+    const held = this.isolated ? this.#held.size : 0;
     if (held !== this.#publishedHeld) publish("isolation", { instance: this.#deps.instance, held });
     this.#publishedHeld = held;
-    if (checks.length === 0) this.#holdTimer.cancel();
-    else this.#holdTimer.at(Math.min(...checks.map(([, check]) => this.#holdEndOf(check))));
   }
 
-  #endHolds(): void {
-    const now = this.#deps.clock.now();
-    const ended = this.#heldChecks().filter(([, check]) => this.#holdEndOf(check) <= now);
-    for (const [name, check] of ended) this.#endHold(name, check);
-    if (!this.#heldChecks().length) this.#isolatedSince = undefined;
-    this.#schedule();
-  }
-
-  /** The check fails, and counts among the simultaneous failures for as long as any other. */
-  #endHold(name: string, check: FailedCheck): void {
-    this.#failed.set(name, { ...check, held: false, awaitsSelfCheck: false });
+  /** A held check fails, and counts among the simultaneous failures for as long as any other. */
+  #end(check: FailedCheck): void {
+    this.#remove(check);
+    if (!check.isHeld) return;
+    const { name, at, intervalMs } = check;
+    if (at + intervalMs > this.#deps.clock.now()) this.#add(name, { at, intervalMs, isHeld: false }, at + intervalMs);
     this.#deps.onHoldEnded(name);
+    this.#publishHeld();
   }
 }

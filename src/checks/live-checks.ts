@@ -58,7 +58,6 @@ export class LiveChecks {
     this.publisher = new CheckPublisher(writer, clock);
     this.#isolation = new Isolation({
       clock,
-      timers: this.deps.timers,
       instance: writer.instance,
       checkCount: () => this.#voting?.probedCount ?? this.#checks.size,
       onHoldEnded: (check) => this.#checks.get(check)?.runner.endHold(),
@@ -218,8 +217,8 @@ export class LiveChecks {
     const { name } = check.declaration;
     if (this.#checks.get(name) !== check) return;
     const { state, reason, detail, failures } = progress;
-    if (failures === 0) this.#isolation.forget(name);
-    else this.#selfCheck.probeSoon();
+    if (failures > 0) this.#selfCheck.probeSoon();
+    else if (state !== "failing") this.#isolation.forget(name);
     const held = this.#isolation.isHeld(name);
     if (this.#voting !== undefined) {
       this.#voting.onProgress(check, progress, held, last);

@@ -27,14 +27,17 @@ interface QueuedTimer {
 
 export class TimerQueue {
   readonly #clock: Clock;
+  readonly #maxRuns: number;
   readonly #heap: QueuedTimer[] = [];
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: CancelTimer = () => {};
   #running = false;
   #order = 0;
 
-  constructor(clock: Clock) {
+  /** @param maxRuns how many actions run in one turn of the event loop. Default: all that are due */
+  constructor(clock: Clock, maxRuns = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
+    this.#maxRuns = maxRuns;
   }
 
   /** Creates a timer that is not set. `action` gets the due time; it must not throw. */
@@ -49,13 +52,15 @@ export class TimerQueue {
     };
   }
 
-  /** Runs the action of every timer that is due. O(log n) for each. */
+  /** Runs the action of every timer that is due, or of as many as may run in one turn. O(log n) for each. */
   runDue(): void {
     const now = this.#clock.now();
     if (this.#running || (this.#heap[0]?.dueAt ?? Number.POSITIVE_INFINITY) > now) return;
     this.#running = true;
     try {
-      for (let top = this.#heap[0]; top !== undefined && top.dueAt <= now; top = this.#heap[0]) {
+      for (let left = this.#maxRuns; left > 0; left -= 1) {
+        const top = this.#heap[0];
+        if (top === undefined || top.dueAt > now) break;
         this.#remove(top);
         top.action(top.dueAt);
       }

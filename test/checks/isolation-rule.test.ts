@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Isolation } from "../../src/checks/isolation.js";
 import { type Published, subscribe } from "../../src/core/channels.js";
-import { TimerQueue } from "../../src/core/timer-queue.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const INTERVAL_MS = 10_000;
@@ -19,7 +18,6 @@ class Bench {
   constructor(checks = 4) {
     this.rule = new Isolation({
       clock: this.clock,
-      timers: new TimerQueue(this.clock),
       instance: "isolation-rule-test",
       checkCount: () => checks,
       onHoldEnded: (check) => this.released.push(check),
@@ -68,7 +66,7 @@ test("checks that wait for the self-check are not isolated before its result", a
   await bench.clock.advance(1);
   assert.deepEqual(bench.released, ["a", "b", "c"]);
   assert.deepEqual([bench.rule.isolated, bench.rule.isHeld("a")], [false, false]);
-  assert.deepEqual(bench.told, [3, 0]);
+  assert.deepEqual(bench.told, [3, 2, 1, 0]);
   bench.end();
 });
 
@@ -131,14 +129,14 @@ test("each held check is released at its own time", async () => {
 test("a failed check counts as part of a common failure for one interval", async () => {
   const bench = new Bench();
   assert.deepEqual(bench.decide("a"), ["fail"], "not isolated yet");
-  await bench.clock.advance(INTERVAL_MS);
+  await bench.clock.advance(INTERVAL_MS - 1);
   bench.cut("b", "c");
   assert.equal(bench.rule.isolated, true, "three of four within the interval");
   bench.end();
 
   const late = new Bench();
   late.decide("a");
-  await late.clock.advance(INTERVAL_MS + 1);
+  await late.clock.advance(INTERVAL_MS);
   late.cut("b", "c");
   assert.equal(late.rule.isolated, false, "two of four");
   late.end();
@@ -183,7 +181,7 @@ test("a check whose hold has ended counts as part of a common failure for one in
   const near = new Bench();
   await near.clock.advance(3_600_000);
   near.decide("a");
-  await near.clock.advance(INTERVAL_MS);
+  await near.clock.advance(INTERVAL_MS - 1);
   near.cut("b", "c");
   assert.equal(near.rule.isolated, true, "three of four within the interval");
   near.end();
@@ -220,4 +218,55 @@ test("a maximum hold that grows while checks are held counts from the start of t
   await bench.clock.advance(1);
   assert.deepEqual([bench.released, bench.rule.isolated], [["a", "b", "c"], false]);
   bench.end();
+});
+
+test("the holds of many checks end in turns of the event loop, each as a failure", async () => {
+  const count = 1_000;
+  const bench = new Bench(count);
+  const names = Array.from({ length: count }, (_, index) => `c${index}`);
+  bench.rule.setSelfCheck(true);
+  bench.decide(...names);
+  bench.rule.onSelfCheckResult(false);
+  assert.equal(bench.released.length, 200, "the rest comes with later turns");
+  assert.equal(bench.rule.onThreshold("c999", INTERVAL_MS, bench.clock.now()), "fail", "its hold has ended too");
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.released, names.slice(0, -1));
+  assert.equal(bench.rule.isolated, false);
+  bench.end();
+});
+
+test("30,000 checks that are held, recover or fail cost no look at each other", async () => {
+  const count = 30_000;
+  const names = Array.from({ length: count }, (_, index) => `c${index}`);
+  const seconds = async (work: (bench: Bench) => void | Promise<void>) => {
+    const bench = new Bench(count);
+    bench.cut();
+    const { user: before } = process.cpuUsage();
+    await work(bench);
+    const { user } = process.cpuUsage();
+    bench.end();
+    return (user - before) / 1e6;
+  };
+  const work = {
+    "held, and they recover": (bench: Bench) => {
+      bench.decide(...names);
+      for (const name of names) bench.rule.forget(name);
+    },
+    "held, and each is judged anew": (bench: Bench) => {
+      bench.decide(...names);
+      bench.rule.onSelfCheckResult(false);
+      bench.decide(...names);
+    },
+    "held until the end": async (bench: Bench) => {
+      bench.decide(...names);
+      await bench.clock.advance(60_000);
+    },
+    "failed, and they recover": (bench: Bench) => {
+      bench.rule.onSelfCheckResult(false);
+      bench.decide(...names);
+      for (const name of names) bench.rule.forget(name);
+    },
+  };
+  for (const [what, run] of Object.entries(work))
+    assert.ok((await seconds(run)) < 5, `${what}: half a second is usual`);
 });

@@ -180,6 +180,21 @@ test("failures more than an interval apart are not a common failure", async () =
   site.end();
 });
 
+test("a check that has failed before the others is part of a common failure for one interval", async () => {
+  const site = new Site(4, { interval: "4s", timeout: "1s", unhealthyThreshold: 1 });
+  await site.clock.advance(3_000);
+  const source = { kind: "prober", prober: site.prober("first"), passive: true } as const;
+  site.engine.add({ name: "first", source, options: { jitter: 0, interval: "4s", unhealthyThreshold: 1 } });
+  await site.clock.advance(1_500);
+  site.cut("first");
+  await site.clock.advance(3_000);
+  assert.equal(site.status("first"), "NOT_SERVING");
+  site.cut("c0", "c1", "self");
+  await site.clock.advance(1_000);
+  assert.deepEqual([site.held.at(-1), site.status("c0"), site.status("first")], [2, "SERVING", "NOT_SERVING"]);
+  site.end();
+});
+
 test("the first failure starts the self-check at once, so that its result is known at the threshold", async () => {
   const site = new Site(5, { interval: "2s", timeout: "1s", unhealthyThreshold: 2, edgeInterval: "500ms" });
   await site.clock.advance(1_000);

@@ -99,3 +99,17 @@ test("after any moves and cancellations, each timer runs once, at its last time,
     { numRuns: 60 },
   );
 });
+
+test("with a maximum for one turn of the event loop, the rest of the actions that are due follow in the next turns", async () => {
+  const clock = new VirtualClock();
+  const timers = new TimerQueue(clock, 2);
+  const kept: number[] = [];
+  for (const index of [0, 1, 2, 3, 4]) timers.create(() => kept.push(index)).at(10);
+  clock.stall(10);
+  timers.runDue();
+  assert.deepEqual(kept, [0, 1]);
+  timers.runDue();
+  assert.deepEqual(kept, [0, 1, 2, 3]);
+  await clock.advance(0);
+  assert.deepEqual([kept, clock.pendingTimers], [[0, 1, 2, 3, 4], 0]);
+});
