@@ -49,16 +49,14 @@ export function splitOptions(options: CheckOptions): {
   readonly proberOptions: ProberOptions;
 } {
   const { expect: { maxLatency, ...expect } = {}, ...others } = options;
-  const entries = Object.entries(others);
-  const isOfProber = ([name]: readonly [string, unknown]) => Object.hasOwn(PROBER_OPTIONS, name);
-  const isExpecting = Object.values(expect).some((value) => value !== undefined);
-  return {
-    settings: { ...Object.fromEntries(entries.filter((entry) => !isOfProber(entry))), maxLatency },
-    proberOptions: {
-      ...Object.fromEntries(entries.filter(([name, value]) => value !== undefined && isOfProber([name, value]))),
-      ...(isExpecting ? { expect } : {}),
-    },
-  };
+  const settings: [string, unknown][] = [];
+  const ofProber: [string, unknown][] = [];
+  for (const entry of Object.entries(others)) {
+    if (!Object.hasOwn(PROBER_OPTIONS, entry[0])) settings.push(entry);
+    else if (entry[1] !== undefined) ofProber.push(entry);
+  }
+  if (Object.values(expect).some((value) => value !== undefined)) ofProber.push(["expect", expect]);
+  return { settings: { ...Object.fromEntries(settings), maxLatency }, proberOptions: Object.fromEntries(ofProber) };
 }
 
 /** The options without the one at a path; `undefined` when it is not there. Of a list, the whole list is left out. */

@@ -30,20 +30,42 @@ export interface Age {
 /** Gets an age that is renewed, with the monotonic time until which its last result counts, or one that has ended. */
 export type AgeObserver = (owner: AgeOwner, staleAt: number | undefined) => void;
 
-/** An age, and until when its result counts. Of two with the same owner, the one with the higher order is the newer. */
-interface Tracked {
+/** A class, and no functions over variables: there are two for each of many checks of a fleet. */
+class TrackedAge implements Age {
   readonly owner: AgeOwner;
+  /** Of two ages with the same owner, the one with the higher order is the newer. */
   readonly order: number;
-  staleAt: number;
+  readonly onStale: () => void;
+  /** Until when its result counts. */
+  staleAt = Number.POSITIVE_INFINITY;
   /** It is the newest of its owner. */
-  isNewest: boolean;
+  isNewest = false;
+  readonly timer: Timer;
+  firesAt = Number.POSITIVE_INFINITY;
+  readonly #freshness: Freshness;
+
+  constructor(owner: AgeOwner, order: number, onStale: () => void, freshness: Freshness, timers: TimerQueue) {
+    this.owner = owner;
+    this.order = order;
+    this.onStale = onStale;
+    this.#freshness = freshness;
+    this.timer = timers.create(() => freshness.fire(this));
+  }
+
+  renew(staleAt: number): void {
+    this.#freshness.renew(this, staleAt);
+  }
+
+  end(): void {
+    this.#freshness.end(this);
+  }
 }
 
 export class Freshness {
   readonly #clock: Clock;
   readonly #timers: TimerQueue;
   /** The newest age of each owner that has been renewed. A check is replaced by a new one before the old one ends. */
-  readonly #newest = { state: new Map<string, Tracked>(), reported: new Map<string, Tracked>() } as const;
+  readonly #newest = { state: new Map<string, TrackedAge>(), reported: new Map<string, TrackedAge>() } as const;
   readonly #observers = new Set<AgeObserver>();
   #order = 0;
 
@@ -63,28 +85,32 @@ export class Freshness {
   /** Tracks an age; `onStale` is called when its last result has become stale. */
   track(owner: AgeOwner, onStale: () => void): Age {
     this.#order += 1;
-    const tracked: Tracked = { owner, order: this.#order, staleAt: Number.POSITIVE_INFINITY, isNewest: false };
-    let firesAt = Number.POSITIVE_INFINITY;
-    const set = (at: number) => {
-      firesAt = at;
-      timer.at(at);
-    };
-    const timer: Timer = this.#timers.create(() => {
-      firesAt = Number.POSITIVE_INFINITY;
-      if (tracked.staleAt > this.#clock.now()) set(tracked.staleAt);
-      else onStale();
-    });
-    return {
-      renew: (until) => {
-        tracked.staleAt = until;
-        if (until < firesAt) set(until);
-        this.#renewed(tracked);
-      },
-      end: () => {
-        timer.cancel();
-        this.#ended(tracked);
-      },
-    };
+    return new TrackedAge(owner, this.#order, onStale, this, this.#timers);
+  }
+
+  /** @internal for the timer of an age */
+  fire(age: TrackedAge): void {
+    age.firesAt = Number.POSITIVE_INFINITY;
+    if (age.staleAt > this.#clock.now()) setTimer(age, age.staleAt);
+    else age.onStale();
+  }
+
+  /** @internal see `Age` */
+  renew(age: TrackedAge, staleAt: number): void {
+    age.staleAt = staleAt;
+    if (staleAt < age.firesAt) setTimer(age, staleAt);
+    if (!age.isNewest && !this.#becomesNewest(age)) return;
+    for (const observer of this.#observers) observer(age.owner, staleAt);
+  }
+
+  /** @internal see `Age` */
+  end(age: TrackedAge): void {
+    age.timer.cancel();
+    if (!age.isNewest) return;
+    age.isNewest = false;
+    const { check, of } = age.owner;
+    this.#newest[of].delete(check);
+    for (const observer of this.#observers) observer(age.owner, undefined);
   }
 
   /** Drops every result that is stale now. Cheap when there is none. */
@@ -92,29 +118,21 @@ export class Freshness {
     this.#timers.runDue();
   }
 
-  #renewed(tracked: Tracked): void {
-    if (!tracked.isNewest && !this.#becomesNewest(tracked)) return;
-    for (const observer of this.#observers) observer(tracked.owner, tracked.staleAt);
-  }
-
   /** Whether it is now the newest of its owner. */
-  #becomesNewest(tracked: Tracked): boolean {
-    const { check, of } = tracked.owner;
+  #becomesNewest(age: TrackedAge): boolean {
+    const { check, of } = age.owner;
     const newest = this.#newest[of].get(check);
-    if (newest !== undefined && newest.order > tracked.order) return false;
+    if (newest !== undefined && newest.order > age.order) return false;
     if (newest !== undefined) newest.isNewest = false;
-    this.#newest[of].set(check, tracked);
-    tracked.isNewest = true;
+    this.#newest[of].set(check, age);
+    age.isNewest = true;
     return true;
   }
+}
 
-  #ended(tracked: Tracked): void {
-    if (!tracked.isNewest) return;
-    tracked.isNewest = false;
-    const { check, of } = tracked.owner;
-    this.#newest[of].delete(check);
-    for (const observer of this.#observers) observer(tracked.owner, undefined);
-  }
+function setTimer(age: TrackedAge, at: number): void {
+  age.firesAt = at;
+  age.timer.at(at);
 }
 
 /** An owner as text. */

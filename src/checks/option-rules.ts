@@ -84,11 +84,12 @@ const HEARTBEAT_OPTIONS: ReadonlySet<string> = new Set([
 /** Options that no check has. A configuration has been searched for them already, a program in JavaScript has not. */
 function unknownOptions({ source, options }: CheckDeclaration): readonly OptionViolation[] {
   if (source.kind === "heartbeat") return [];
-  const { settings } = splitOptions(options);
+  const isKnown = (name: string) => Object.hasOwn(CHECK_SETTINGS, name) || Object.hasOwn(PROBER_OPTIONS, name);
+  const unknown = namesOf(options).filter((name) => !isKnown(name));
+  if (unknown.length === 0) return [];
   const known = [...Object.keys(CHECK_SETTINGS), ...Object.keys(PROBER_OPTIONS)].filter(
     (name) => name !== "maxLatency",
   );
-  const unknown = namesOf(settings).filter((name) => !Object.hasOwn(CHECK_SETTINGS, name));
   return unknown.map((option) => {
     const nearest = nearestTo(option, known);
     return { path: [option], text: `unknown option${nearest === undefined ? "" : `; did you mean ${nearest}?`}` };

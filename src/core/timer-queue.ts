@@ -16,13 +16,28 @@ export interface Timer {
   cancel(): void;
 }
 
-interface QueuedTimer {
-  dueAt: number;
+/** A class, and no functions over variables: there are several for each of many checks. */
+class QueuedTimer implements Timer {
+  dueAt = Number.POSITIVE_INFINITY;
   /** Of two timers with the same due time, the one that was set first fires first. */
-  order: number;
+  order = 0;
   /** Place in the heap; -1 when it is not in the heap. */
-  index: number;
+  index = -1;
   readonly action: (dueAt: number) => void;
+  readonly #queue: TimerQueue;
+
+  constructor(queue: TimerQueue, action: (dueAt: number) => void) {
+    this.#queue = queue;
+    this.action = action;
+  }
+
+  at(dueAt: number): void {
+    this.#queue.set(this, dueAt);
+  }
+
+  cancel(): void {
+    this.#queue.cancel(this);
+  }
 }
 
 export class TimerQueue {
@@ -42,14 +57,7 @@ export class TimerQueue {
 
   /** Creates a timer that is not set. `action` gets the due time; it must not throw. */
   create(action: (dueAt: number) => void): Timer {
-    const timer: QueuedTimer = { dueAt: Number.POSITIVE_INFINITY, order: 0, index: -1, action };
-    return {
-      at: (dueAt) => this.#set(timer, dueAt),
-      cancel: () => {
-        this.#remove(timer);
-        if (this.#heap.length === 0) this.#stop();
-      },
-    };
+    return new QueuedTimer(this, action);
   }
 
   /** Runs the action of every timer that is due, or of as many as may run in one turn. O(log n) for each. */
@@ -70,7 +78,8 @@ export class TimerQueue {
     }
   }
 
-  #set(timer: QueuedTimer, dueAt: number): void {
+  /** @internal for the timers of this queue */
+  set(timer: QueuedTimer, dueAt: number): void {
     timer.dueAt = dueAt;
     timer.order = this.#order;
     this.#order += 1;
@@ -80,6 +89,12 @@ export class TimerQueue {
     }
     this.#sift(timer);
     this.#arm();
+  }
+
+  /** @internal for the timers of this queue */
+  cancel(timer: QueuedTimer): void {
+    this.#remove(timer);
+    if (this.#heap.length === 0) this.#stop();
   }
 
   #remove(timer: QueuedTimer): void {

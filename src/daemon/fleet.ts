@@ -65,7 +65,8 @@ export class FleetMember implements ControlFleet {
   readonly #registry: HealthParts["registry"];
   readonly #notifier: Notifier;
   readonly #watch: FleetWatch;
-  readonly #digests = new WeakMap<CheckDeclaration, string>();
+  /** A check that has not changed has the same declaration. */
+  #digests = new Map<CheckDeclaration, string>();
   #sharing: FleetConfig["sharing"];
 
   /**
@@ -216,7 +217,6 @@ export class FleetMember implements ControlFleet {
     };
   }
 
-  /** A check that has not changed has the same declaration. */
   #digestOf(declaration: CheckDeclaration, settings: CompleteSettings): string {
     const known = this.#digests.get(declaration);
     if (known !== undefined) return known;
@@ -228,6 +228,12 @@ export class FleetMember implements ControlFleet {
   /** One after the other: those of 100,000 checks take seconds. */
   *#definitionsOf(checks: readonly ConfiguredCheck[]): Generator<Definition, void> {
     for (const check of checks) yield this.#definitionOf(check);
+    if (this.#digests.size === checks.length) return;
+    // the declarations of before are let go. A WeakMap does that by itself, at a high price in each garbage collection
+    const present = checks.map(
+      ({ declaration, settings }) => [declaration, this.#digestOf(declaration, settings)] as const,
+    );
+    this.#digests = new Map(present);
   }
 
   #definitionOf({ declaration, settings }: ConfiguredCheck): Definition {

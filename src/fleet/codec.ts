@@ -16,7 +16,7 @@
  *
  * Nothing here throws for what a store returns: it may be of any size and form.
  */
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import { hkdfSync, timingSafeEqual } from "node:crypto";
 import { serviceNameFault } from "../core/service-name.js";
 import { isServingStatus } from "../core/serving-status.js";
 import type { ReportedService } from "../registry/ports.js";
@@ -32,6 +32,9 @@ const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_8
 
 /** 16 bytes of base64url. */
 const SIGNATURE_LENGTH = 22;
+
+/** 12 bytes of base64url. */
+const HASH_LENGTH = 16;
 
 const MAX_REPORTED = 1_000;
 
@@ -82,7 +85,7 @@ interface Opened {
 
 export class FleetCodec {
   readonly #signer: Signer;
-  readonly #hashing: KeyObject;
+  readonly #hasher: Signer;
   /** Two signatures that are compared. */
   readonly #given = Buffer.alloc(SIGNATURE_LENGTH);
   readonly #expected = Buffer.alloc(SIGNATURE_LENGTH);
@@ -91,12 +94,12 @@ export class FleetCodec {
   constructor(fleet: string, secret: string | undefined) {
     const key = (use: string) => Buffer.from(hkdfSync("sha256", secret ?? "", fleet, use, 32));
     this.#signer = new Signer(key("healthbridge fleet: signatures"));
-    this.#hashing = createSecretKey(key("healthbridge fleet: digests"));
+    this.#hasher = new Signer(key("healthbridge fleet: digests"));
   }
 
   /** A short keyed hash, for digests of definitions and configurations: they tell nothing to readers of the store. */
   hash(text: string): string {
-    return createHmac("sha256", this.#hashing).update(text).digest("base64url").slice(0, 16);
+    return this.#hasher.sign(text).text.slice(0, HASH_LENGTH);
   }
 
   sealBeat(beat: Beat): string {
