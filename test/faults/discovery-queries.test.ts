@@ -5,15 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, get as getHttp, type IncomingMessage } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
 import { HealthClient } from "../../src/client/health-client.js";
+import { compileProgram } from "../support/compiled.js";
 import { eventually, inTime, pause } from "../support/eventually.js";
 import { notOutlive } from "../support/not-outlive.js";
 
@@ -32,21 +28,13 @@ const MAX_GROWTH_MB = (IS_PROOF ? 80 : 120) + QUERIES * (IS_PROOF ? 0.03 : 0.04)
 /** In the proof, a p99 is not the slowest of some dozens. */
 const SECONDS = IS_PROOF ? 40 : 8;
 
-/** A program of this folder, compiled as a user runs it: tsx gives each closure a property, and so 256 bytes more. */
-function compile(t: TestContext, file: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "discovery-queries-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const outfile = join(folder, "program.mjs");
-  const entryPoints = [fileURLToPath(new URL(file, import.meta.url))];
-  buildSync({ entryPoints, outfile, bundle: true, format: "esm", platform: "node", logLevel: "error" });
-  return outfile;
-}
-
 /** Starts a program of this folder. */
 function start(t: TestContext, file: string, ...args: readonly string[]) {
   const options = ["--expose-gc", `--max-old-space-size=${HEAP_LIMIT_MB}`];
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, [...options, compile(t, file), ...args], {
+  const program = compileProgram(new URL(file, import.meta.url));
+  t.after(program.remove);
+  const child = spawn(process.execPath, [...options, program.file, ...args], {
     env,
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -13,9 +13,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { debian } from "../../interop/install.js";
 import { type Running, run, startRedis } from "../../interop/peers.js";
+import { compileProgram } from "../../support/compiled.js";
 import { eventually, pause } from "../../support/eventually.js";
 import { freePort } from "../../support/free-port.js";
 import { notOutlive } from "../../support/not-outlive.js";
@@ -29,8 +29,6 @@ const READY_MS = 3_000;
 const TOLERANCE = 3;
 const PATIENCE_MS = 240_000;
 
-const PROGRAM = fileURLToPath(new URL("size-member.ts", import.meta.url));
-
 interface Answer {
   readonly longestMs?: number;
   readonly waitedMs?: number;
@@ -43,9 +41,10 @@ class MemberProcess {
   readonly #process;
   readonly #answers: Answer[] = [];
 
-  constructor(kind: "checks" | "votes", names: string, port: number) {
-    const args = ["--import", "tsx", PROGRAM, kind, names, `${port}`, `${COUNT}`];
-    this.#process = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  constructor(program: string, kind: "checks" | "votes", names: string, port: number) {
+    this.#process = spawn(process.execPath, [program, kind, names, `${port}`, `${COUNT}`], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     notOutlive(this.#process, () => this.#process.kill("SIGKILL"));
     createInterface({ input: this.#process.stdout }).on("line", (line) => void this.#answers.push(JSON.parse(line)));
   }
@@ -77,6 +76,7 @@ class MemberProcess {
 }
 
 describe(`a fleet with ${COUNT} checks`, () => {
+  const program = compileProgram(new URL("size-member.ts", import.meta.url));
   let port = 0;
   let redis: Running;
   const processes: MemberProcess[] = [];
@@ -92,8 +92,8 @@ describe(`a fleet with ${COUNT} checks`, () => {
   before(async () => {
     port = await freePort();
     redis = await startRedis(port);
-    peers = new MemberProcess("votes", "a,b", port);
-    late = new MemberProcess("checks", "late", port);
+    peers = new MemberProcess(program.file, "votes", "a,b", port);
+    late = new MemberProcess(program.file, "checks", "late", port);
     processes.push(peers, late);
     await peers.next("the members a and b");
     await late.next("the late member");
@@ -111,6 +111,7 @@ describe(`a fleet with ${COUNT} checks`, () => {
   after(async () => {
     await Promise.all(processes.map((each) => each.stop()));
     await redis.stop();
+    program.remove();
   });
 
   test("a late joiner knows all statuses soon, startup waits for that, and its event loop is never blocked [F23]", async (t) => {
