@@ -10,9 +10,9 @@ export interface ControlFleet {
   readonly readings: FleetReadings;
   /**
    * Asks a live member to hand its checks over, or to take its share again. `unknown`: there is none of that name. `full`: too
-   * many orders are on their way.
+   * many orders are on their way. `last`: no other one would take its checks.
    */
-  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full";
+  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full" | "last";
 }
 
 /** @throws ControlError FAILED_PRECONDITION */
@@ -25,7 +25,7 @@ export function listMembers(fleet: ControlFleet | undefined): ControlAnswer<"Lis
   };
 }
 
-/** @throws ControlError FAILED_PRECONDITION, NOT_FOUND, RESOURCE_EXHAUSTED */
+/** @throws ControlError FAILED_PRECONDITION (no fleet, or the last member), NOT_FOUND, RESOURCE_EXHAUSTED */
 export function askMember(fleet: ControlFleet | undefined, member: string, isDraining: boolean): void {
   const running = requireFleet(fleet);
   const outcome = running.ask(member, isDraining);
@@ -34,6 +34,11 @@ export function askMember(fleet: ControlFleet | undefined, member: string, isDra
     throw new ControlError(
       "RESOURCE_EXHAUSTED",
       "too many orders to members are on their way; try again in a few seconds",
+    );
+  if (outcome === "last")
+    throw new ControlError(
+      "FAILED_PRECONDITION",
+      `${JSON.stringify(member)} is the only member that is not drained, so no other one would take its checks; first resume another one`,
     );
   const names = running.readings.members().map((each) => each.member);
   const near = nearestTo(member, names);

@@ -66,6 +66,13 @@ function lineOf(event: FleetEvent, leaseMs: number): FleetLine | undefined {
       const message = `took over ${checks} ${checks === 1 ? "check" : "checks"}`;
       return { level: "info", event: "fleet-takeover", message, fields: { checks } };
     }
+    case "order-sent": {
+      const { member, isDraining } = event;
+      const message = `an operator asks ${member} ${isDraining ? "to hand its checks over" : "to take its share again"}`;
+      return { level: "info", event: "fleet-order", message, fields: { member, drained: isDraining } };
+    }
+    case "drain":
+      return drainLine(event);
     case "resync": {
       const { run, cause } = event;
       const message = `read all votes of a member (${cause})`;
@@ -107,6 +114,13 @@ function memberLine({
     default:
       return kind satisfies never;
   }
+}
+
+function drainLine({ isDraining, by }: Extract<FleetEvent, { readonly kind: "drain" }>): FleetLine {
+  const [event, order] = isDraining
+    ? ["fleet-drained", "drained: this member hands its checks over"]
+    : ["fleet-resumed", "this member takes its share of the checks again"];
+  return { level: "info", event, message: `${order}; ordered by an operator at ${by}`, fields: { by } };
 }
 
 function duplicateLine({ member, isOver }: Extract<FleetEvent, { readonly kind: "duplicate" }>): FleetLine {

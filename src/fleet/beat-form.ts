@@ -21,8 +21,21 @@ export function beatOf(
   const [asks, heard] = [asksOf(body.asks), heardOf(body.heard)];
   if (asks === undefined || heard === undefined) return undefined;
   const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
+  const isDrained = body.isDrained === true; // an older version does not tell
   const orders = { asks, maintenance: toldMaintenanceOf(body.maintenance) };
-  return { ...name, head, heard, config, capacity, stalest, isLeaving, hasLeft, notifier, ...orders } satisfies Beat;
+  return {
+    ...name,
+    head,
+    heard,
+    config,
+    capacity,
+    stalest,
+    isLeaving,
+    isDrained,
+    hasLeft,
+    notifier,
+    ...orders,
+  } satisfies Beat;
 }
 
 function heardOf(value: unknown): ReadonlyMap<Run, number> | undefined {

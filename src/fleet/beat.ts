@@ -37,6 +37,8 @@ export interface Beat {
   readonly stalest: number;
   /** It is about to leave, or an operator has drained it: no candidate; its votes count until the successors have voted. */
   readonly isLeaving: boolean;
+  /** It leaves because an operator has drained it: it goes on, and is a candidate if no other member is one. */
+  readonly isDrained?: boolean | undefined;
   /** It has left, and this is its last beat. In all formats, as the name and the counter: a member that has left is not dead. */
   readonly hasLeft?: boolean | undefined;
   /** The run that sends to webhooks, as this one sees it. In all formats. `undefined`: it does not take part. */

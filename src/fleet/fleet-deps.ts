@@ -46,6 +46,10 @@ export type FleetEvent =
   | { readonly kind: "member-joined" | "member-left" | "member-dead"; readonly member: string; readonly run: Run }
   /** Two processes with one name are alive, or (`isOver`) one of them is gone. */
   | { readonly kind: "duplicate"; readonly member: string; readonly isOver: boolean }
+  /** An operator has given an order to a member, here. */
+  | { readonly kind: "order-sent"; readonly member: string; readonly isDraining: boolean }
+  /** This member hands its checks over, or takes its share again. @property by the member at which it was ordered */
+  | { readonly kind: "drain"; readonly isDraining: boolean; readonly by: string }
   /** This member is now an owner of so many checks that had others before. */
   | { readonly kind: "takeover"; readonly checks: number }
   | { readonly kind: "resync"; readonly run: Run; readonly cause: ResyncCause }

@@ -1,11 +1,12 @@
 /** What a fleet tells of itself, made when it is asked. */
 import type { Clock } from "../core/clock.js";
+import type { MemberState } from "../core/member-states.js";
 import type { Detachment } from "./detachment.js";
 import type { FleetSettings } from "./fleet-deps.js";
 import type { HeardMember } from "./members.js";
-import type { FleetMembership } from "./membership.js";
+import { type FleetMembership, isGoneByOrder } from "./membership.js";
 import type { Mirror } from "./mirror.js";
-import type { CheckOwners, FleetReadings, MemberReading, MemberState, OwnerReading } from "./readings.js";
+import type { CheckOwners, FleetReadings, MemberReading, OwnerReading } from "./readings.js";
 import type { Rounds } from "./rounds.js";
 import type { CheckRecord, Seats } from "./seats.js";
 import type { Run } from "./store.js";
@@ -46,7 +47,7 @@ export class FleetView implements FleetReadings {
   }
 
   get isLeaving(): boolean {
-    return this.#deps.membership.isLeaving;
+    return this.#deps.membership.isStandingBy;
   }
 
   get isStoreUp(): boolean {
@@ -104,8 +105,7 @@ export class FleetView implements FleetReadings {
       config: membership.self.config,
     };
     // one that has left is no news, until it is forgotten
-    const hasLeft = (member: HeardMember) =>
-      member.hasLeft || (member.beat?.isLeaving === true && !membership.members.isAlive(member));
+    const hasLeft = (member: HeardMember) => isGoneByOrder(member) && !membership.members.isAlive(member);
     const others = membership.members.all().filter((member) => member.isConfirmed && !hasLeft(member));
     return [self, ...others.map((other) => this.#reading(other, checks.get(other.run) ?? 0, clock.now()))].sort(byName);
   }
@@ -163,14 +163,14 @@ export class FleetView implements FleetReadings {
     const { membership, settings } = this.#deps;
     if (!membership.members.isAlive(member)) return "dead";
     if (member.beat === undefined) return "other-format";
-    if (member.beat.isLeaving) return "leaving";
+    if (member.beat.isLeaving) return member.beat.isDrained ? "drained" : "leaving";
     if (membership.isShadowed(member.run)) return "duplicate";
     return member.silenceMs > QUIET_BEATS * settings.beatMs ? "silent" : "alive";
   }
 
   #ownState(): MemberState {
     const { membership, run } = this.#deps;
-    if (membership.isLeaving) return "leaving";
+    if (membership.isLeaving) return membership.isDrained ? "drained" : "leaving";
     return membership.isShadowed(run) ? "duplicate" : "alive";
   }
 }

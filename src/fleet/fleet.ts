@@ -92,8 +92,8 @@ export class Fleet {
       onLoss: () => this.#configs.keepAgain(),
     });
     this.orders = new Orders({
-      ...{ clock, random, settings, membership: this.#membership, beatNow: () => this.#rounds.beatNow() },
-      drain: (isDraining) => this.drain(isDraining),
+      ...{ clock, random, settings, membership: this.#membership, onEvent },
+      beatNow: () => this.#rounds.beatNow(),
     });
     this.notifier = new NotifierChoice({ clock, run, beatMs, leaseMs: settings.leaseMs });
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
@@ -169,9 +169,7 @@ export class Fleet {
 
   /** An operator's order: hands the share of this member over, or takes it again. It goes on to serve. */
   drain(isDraining: boolean): void {
-    if (isDraining === this.#membership.isLeaving) return;
-    this.#membership.change({ isLeaving: isDraining });
-    this.#background(this.#rounds.beatNow());
+    this.orders.drain(isDraining);
   }
 
   /**
@@ -180,7 +178,8 @@ export class Fleet {
    */
   async leave(): Promise<void> {
     const { clock, settings } = this.#deps;
-    this.drain(true);
+    this.#membership.change({ isLeaving: true, isDrained: false });
+    this.#background(this.#rounds.beatNow());
     const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
     await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
     this.#stop();

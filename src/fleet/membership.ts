@@ -53,7 +53,7 @@ export class FleetMembership {
     this.#catchUp = new CatchUp(settings);
     this.#settling = new Settling(settings.settleMs);
     const { member: name, zone, capacity } = settings;
-    this.#self = { run, name, zone, capacity, config: "", isLeaving: false };
+    this.#self = { run, name, zone, capacity, config: "", isLeaving: false, isDrained: false };
   }
 
   /** The members that are acted on. */
@@ -75,8 +75,26 @@ export class FleetMembership {
     return this.#catchUp.isBehind;
   }
 
+  /** It ends, or is drained. */
   get isLeaving(): boolean {
     return this.#self.isLeaving;
+  }
+
+  get isDrained(): boolean {
+    return this.#self.isDrained;
+  }
+
+  /** It has handed its checks over, or does so: not a member that is drained and has no successor. */
+  get isStandingBy(): boolean {
+    const { isLeaving, isDrained, run } = this.#self;
+    return isLeaving && !(isDrained && this.roster.some((member) => member.run === run));
+  }
+
+  /** Without this member, no other one would get checks but those that are drained. */
+  isNeeded(name: string): boolean {
+    const { settings } = this.#deps;
+    const roster = rosterOf(this.#alive, this.#self, settings.beatMs);
+    return roster.length === 1 && roster[0]?.name === name;
   }
 
   /** Another live process has the same name. */
@@ -119,7 +137,7 @@ export class FleetMembership {
   }
 
   /** Something that this member says of itself has changed. */
-  change(change: Partial<Pick<Self, "config" | "isLeaving">>): void {
+  change(change: Partial<Pick<Self, "config" | "isLeaving" | "isDrained">>): void {
     this.#self = { ...this.#self, ...change };
     if (this.#rounds > 0) this.#propose();
   }
@@ -183,10 +201,7 @@ export class FleetMembership {
   }
 
   #leaving(): ReadonlySet<Run> {
-    const runs = this.members
-      .all()
-      .filter(isLeavingOrLeft)
-      .map(({ run }) => run);
+    const runs = this.members.all().flatMap(({ run, hasLeft, beat }) => (hasLeft || beat?.isLeaving ? [run] : []));
     return new Set(this.#self.isLeaving ? [...runs, this.#self.run] : runs);
   }
 
@@ -197,12 +212,13 @@ export class FleetMembership {
       if (!known.has(run)) this.#deps.onEvent({ kind: "member-joined", member: name, run });
     for (const member of before) {
       if (alive.has(member.run)) continue;
-      const hasLeft = isLeavingOrLeft(this.members.get(member.run) ?? member);
+      const hasLeft = isGoneByOrder(this.members.get(member.run) ?? member);
       this.#deps.onEvent({ kind: hasLeft ? "member-left" : "member-dead", member: member.name, run: member.run });
     }
   }
 }
 
-function isLeavingOrLeft({ beat, hasLeft }: HeardMember): boolean {
-  return hasLeft || beat?.isLeaving === true;
+/** Whether a run that lives no more has ended as it should. One that was drained would have gone on. */
+export function isGoneByOrder({ beat, hasLeft }: HeardMember): boolean {
+  return hasLeft || (beat?.isLeaving === true && beat.isDrained !== true);
 }

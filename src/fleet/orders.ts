@@ -10,7 +10,7 @@
 import { background } from "../core/background.js";
 import { type Clock, type Random, settledWithin } from "../core/clock.js";
 import { Asks } from "./asks.js";
-import type { FleetSettings } from "./fleet-deps.js";
+import type { FleetEvent, FleetSettings } from "./fleet-deps.js";
 import { FleetMaintenance, type ToldMaintenance } from "./maintenance.js";
 import type { HeardBeat, HeardMember } from "./members.js";
 import type { FleetMembership } from "./membership.js";
@@ -22,8 +22,7 @@ export interface OrdersDeps {
   readonly membership: FleetMembership;
   /** A beat besides those that are due. Resolves with whether the store has taken it, and has told the others'. */
   readonly beatNow: () => Promise<boolean>;
-  /** Hands the share of this member over, or takes it again. */
-  readonly drain: (isDraining: boolean) => void;
+  readonly onEvent: (event: FleetEvent) => void;
 }
 
 /** A new order reaches each live member within two beats. One that takes longer is named to the operator. */
@@ -51,17 +50,33 @@ export class Orders {
 
   /**
    * Orders a member to drain, or to take its share again. `unknown`: there is no live member of that name that would understand
-   * it. `full`: too many orders are on their way.
+   * it. `full`: too many orders are on their way. `last`: all others are drained or leave.
    */
-  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full" {
-    const { settings, membership, drain } = this.#deps;
+  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full" | "last" {
+    const { settings, membership, onEvent } = this.#deps;
+    if (isDraining && membership.isNeeded(member)) return "last";
     if (member === settings.member) {
-      drain(isDraining);
+      this.drain(isDraining);
       return "asked";
     }
     const asked = membership.alive.find(({ name, beat }) => name === member && beat !== undefined);
     if (asked === undefined) return "unknown";
-    return this.#asks.send(member, asked.run, isDraining) ? "asked" : "full";
+    if (!this.#asks.send(member, asked.run, isDraining)) return "full";
+    onEvent({ kind: "order-sent", member, isDraining });
+    return "asked";
+  }
+
+  /**
+   * Hands the share of this member over, or takes it again; it goes on to serve. One that ends does neither.
+   * @param by the member at which an operator has ordered it
+   */
+  drain(isDraining: boolean, by = this.#deps.settings.member): void {
+    const { settings, membership, beatNow, onEvent } = this.#deps;
+    const { isLeaving, isDrained } = membership;
+    if (isLeaving ? isDraining || !isDrained : !isDraining) return;
+    membership.change({ isLeaving: isDraining, isDrained: isDraining });
+    onEvent({ kind: "drain", isDraining, by });
+    background(beatNow(), settings.instance, "the fleet");
   }
 
   /** Reads what the others tell now. */
@@ -92,10 +107,10 @@ export class Orders {
   }
 
   /** @param beat of a live member, and not the one before */
-  hear({ asks = [], maintenance }: HeardBeat): void {
-    const { settings, membership, drain, beatNow } = this.#deps;
+  hear({ member, asks = [], maintenance }: HeardBeat): void {
+    const { settings, membership, beatNow } = this.#deps;
     const self = { member: settings.member, run: membership.self.run };
-    for (const { isDraining } of this.#asks.received({ asks }, self)) drain(isDraining);
+    for (const { isDraining } of this.#asks.received({ asks }, self)) this.drain(isDraining, member);
     // its member waits until the others know it
     if (maintenance !== undefined && this.maintenance.merge(maintenance.orders))
       background(beatNow(), settings.instance, "the fleet");

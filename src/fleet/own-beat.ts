@@ -56,6 +56,7 @@ export class OwnBeat {
       config: membership.self.config,
       stalest: rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
       isLeaving: membership.isLeaving,
+      isDrained: membership.isDrained,
       notifier: hasLeft ? undefined : notifier.choice,
       ...orders.forBeat(),
     });

@@ -1,15 +1,7 @@
 /** What a fleet tells of itself: for the command line, the page and the metrics. */
+import type { MemberState } from "../core/member-states.js";
 import type { Run } from "./store.js";
 import type { SharingScope, VoteState } from "./vote.js";
-
-/**
- * `alive`; `silent`: no beat for more than two beats; `leaving`: its checks move to others; `dead`: no beat for a lease;
- * `duplicate`: another live process has the same name, and goes first; `other-format`: another version of healthbridge, whose
- * records are not understood.
- */
-export const MEMBER_STATES = ["alive", "silent", "leaving", "dead", "duplicate", "other-format"] as const;
-
-export type MemberState = (typeof MEMBER_STATES)[number];
 
 /** One process of the fleet, as this member sees it. */
 export interface MemberReading {
@@ -58,7 +50,7 @@ export interface FleetReadings {
   readonly member: string;
   /** The store has not answered for a lease: this member decides by its own votes. */
   readonly isDetached: boolean;
-  /** This member hands its checks over, or has done so: it ends, or was drained. */
+  /** This member hands its checks over, or has done so: it ends, or was drained and another one has its checks. */
   readonly isLeaving: boolean;
   /** The store answers, and no kind of call fails. */
   readonly isStoreUp: boolean;

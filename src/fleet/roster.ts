@@ -6,8 +6,11 @@
  *     leaving -----------------------------------> act at once      it waits for its successors
  *
  * A list that keeps changing is acted on after three times the settle time at the latest.
+ *
+ * Drained members are on the list when it would be empty without them: a check is probed by a drained member rather than by none.
  */
 import { type HashedCandidate, hashed } from "./assignment.js";
+import type { Beat } from "./beat.js";
 import type { HeardMember } from "./members.js";
 import type { Run } from "./store.js";
 
@@ -26,6 +29,8 @@ export interface Self {
   readonly capacity: number;
   readonly config: string;
   readonly isLeaving: boolean;
+  /** It leaves because an operator has drained it. */
+  readonly isDrained: boolean;
 }
 
 /** One name may have several runs that are alive: of a process that has ended a moment ago, or by mistake. */
@@ -42,21 +47,31 @@ const FRESH_BEATS = 2;
 
 /** The candidates, in the order of their names. @param alive the others that are alive and understood */
 export function rosterOf(alive: readonly HeardMember[], self: Self, beatMs: number): Roster {
+  const roster = candidates(alive, self, beatMs, ({ isLeaving }) => !isLeaving);
+  return roster.length > 0 ? roster : candidates(alive, self, beatMs, ({ isDrained }) => isDrained === true);
+}
+
+function candidates(
+  alive: readonly HeardMember[],
+  self: Self,
+  beatMs: number,
+  isCandidate: (member: Pick<Beat, "isLeaving"> & { readonly isDrained?: boolean | undefined }) => boolean,
+): Roster {
   const roster: RosterMember[] = [];
   for (const member of alive) {
     const { beat } = member;
-    if (beat === undefined || beat.isLeaving || beat.config === "") continue;
+    if (beat === undefined || !isCandidate(beat) || beat.config === "") continue;
     if (precedence(namesakes(member.name, alive, self, beatMs)) !== member.run) continue;
     roster.push(toRosterMember({ ...beat, name: member.name }));
   }
   const own = precedence(namesakes(self.name, alive, self, beatMs));
-  if (!self.isLeaving && own === self.run) roster.push(toRosterMember(self));
+  if (isCandidate(self) && own === self.run) roster.push(toRosterMember(self));
   return roster.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /** The candidates as the others see them before this member has joined: also a run with its name. */
 export function rosterOfOthers(alive: readonly HeardMember[], self: Self, beatMs: number): Roster {
-  return rosterOf(alive, { ...self, name: "", isLeaving: true }, beatMs);
+  return rosterOf(alive, { ...self, name: "", isLeaving: true, isDrained: false }, beatMs);
 }
 
 /** The run that goes first with a name: one that is fresh; of two, the one with the smaller id. */
@@ -85,7 +100,7 @@ export function namesakes(
   return name === self.name ? [...others, { run: self.run, isFresh: true }] : others;
 }
 
-export function toRosterMember(of: Omit<Self, "isLeaving">): RosterMember {
+export function toRosterMember(of: Omit<Self, "isLeaving" | "isDrained">): RosterMember {
   const { run, name, zone, capacity, config } = of;
   return { ...hashed({ run, name, zone, weight: Math.max(1, capacity) }), config };
 }
@@ -125,7 +140,8 @@ export class Settling {
     const { dueAt } = this;
     if (dueAt === undefined) return false;
     const stay = this.#adopted.filter(({ run }) => !leaving.has(run));
-    if (now >= dueAt) this.adopt(this.#proposed);
+    const isEmpty = stay.length === 0 && this.#adopted.length > 0;
+    if (now >= dueAt || isEmpty) this.adopt(this.#proposed);
     else if (stay.length < this.#adopted.length) this.adopt(stay);
     else return false;
     return true;

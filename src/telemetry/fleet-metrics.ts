@@ -1,4 +1,5 @@
 /** The names of the metrics of a fleet, and their series: they are computed while the page is written. */
+import { MEMBER_STATES } from "../core/member-states.js";
 import type { DurationCounts } from "./counts.js";
 import type { MetricRow } from "./metric-table.js";
 import type { Metric } from "./metrics.js";
@@ -9,7 +10,7 @@ export const FLEET_METRICS = {
     name: "healthbridge_fleet_members",
     type: "gauge",
     labels: ["state"],
-    help: "Members of the fleet as this one sees them, by state: alive, silent, leaving, dead, duplicate or other-format.",
+    help: "Members of the fleet as this one sees them, by state: alive, silent, leaving, dead, duplicate, other-format or drained.",
   },
   fleetStoreUp: {
     name: "healthbridge_fleet_store_up",
@@ -81,9 +82,6 @@ export interface FleetMeasurements {
   readonly propagation: DurationCounts;
 }
 
-/** Each state has a series, also without a member in it: an alert can then compare. */
-const STATES = ["alive", "silent", "leaving", "dead", "duplicate", "other-format"] as const;
-
 /** The metrics, without series where there is no fleet. */
 export function fleetMetrics(fleet: FleetMeasurements | undefined): readonly Metric[] {
   const single = (value: number | boolean | undefined) =>
@@ -104,7 +102,8 @@ export function fleetMetrics(fleet: FleetMeasurements | undefined): readonly Met
   ];
 }
 
+/** Each state has a series, also without a member in it: an alert can then compare. */
 function countStates(fleet: FleetMeasurements): Readonly<Record<string, number>> {
   const states = [...fleet.members].map(({ state }) => state);
-  return Object.fromEntries(STATES.map((state) => [state, states.filter((each) => each === state).length]));
+  return Object.fromEntries(MEMBER_STATES.map((state) => [state, states.filter((each) => each === state).length]));
 }

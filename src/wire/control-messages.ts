@@ -1,4 +1,5 @@
 /** The messages of `healthbridge.control.v1.Control` as tables. proto/healthbridge/control/v1/control.proto describes them. */
+import { MEMBER_STATES } from "../core/member-states.js";
 import { choice, count, flag, type MessageOf, message, optional, repeated, text } from "./message-table.js";
 
 /** The full name of the service. */
@@ -86,7 +87,7 @@ export const MEMBER_STATUS = {
   member: text(1),
   run: text(2),
   self: flag(3),
-  state: choice(4, ["alive", "silent", "leaving", "dead", "duplicate", "other-format"]),
+  state: choice(4, MEMBER_STATES),
   zone: text(5),
   version: text(6),
   beatAgeMs: count(7),

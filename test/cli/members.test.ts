@@ -120,10 +120,24 @@ describe("healthbridge members, with a fleet", () => {
       /^eu-2: asked to hand its checks over; healthbridge members shows how many it has left\n$/,
     );
     await eventually(async () => (await checksOf("eu-2")) === 0 && (await checksOf("eu-1")) === 2, "handed over");
-    assert.match((await ask("members")).stdout, /^eu-2 +leaving/m);
+    assert.match((await ask("members")).stdout, /^eu-2 +drained/m);
     for (const member of members) assert.equal(await member.status("orders"), "SERVING", "it goes on serving");
+    const linesOf = (event: string) =>
+      members.map((member) => member.lines(event).map(({ fields }) => fields.by ?? fields.member));
+    assert.deepEqual(
+      [linesOf("fleet-order"), linesOf("fleet-drained")],
+      [
+        [["eu-2"], []],
+        [[], ["eu-1"]],
+      ],
+    );
+    assert.equal(await members[0]?.metric('healthbridge_fleet_members{state="drained"}'), 1);
+    const last = await ask("members", "drain", "eu-1");
+    assert.deepEqual([last.code, last.stdout], [3, ""]);
+    assert.match(last.stderr, /"eu-1" is the only member that is not drained/);
     assert.equal(JSON.parse((await ask("members", "resume", "eu-2", "--json")).stdout).drained, false);
     await eventually(async () => (await checksOf("eu-2")) >= 1, "it has a share again");
+    assert.deepEqual(linesOf("fleet-resumed"), [[], ["eu-1"]]);
   });
 
   test("refuses an unknown member or check with the nearest name", async () => {

@@ -36,6 +36,7 @@ const BEAT: Beat = {
   capacity: 4_000,
   stalest: 0.25,
   isLeaving: false,
+  isDrained: true,
   hasLeft: false,
   notifier: OTHER_RUN,
   asks: [{ id: "0a1b2c3d", member: "b", run: "run-b", isDraining: true }],

@@ -317,7 +317,7 @@ describe("members that die, join and leave", () => {
     c.fleet.drain(true);
     await world.seconds(10);
     assert.deepEqual(c.probed(), []);
-    assert.equal(a.fleet.readings.members().find(({ member }) => member === "c")?.state, "leaving");
+    assert.equal(a.fleet.readings.members().find(({ member }) => member === "c")?.state, "drained");
     assertAll([a, b, c], "passing");
     c.fleet.drain(false);
     await world.seconds(20);

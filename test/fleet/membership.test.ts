@@ -77,7 +77,7 @@ class Bench {
 
 function textOf(event: FleetEvent): string {
   if (event.kind === "duplicate") return `duplicate ${event.member} ${event.isOver ? "over" : "begins"}`;
-  return "member" in event ? `${event.kind} ${event.member} ${event.run}` : event.kind;
+  return "run" in event && "member" in event ? `${event.kind} ${event.member} ${event.run}` : event.kind;
 }
 
 /** A member that has joined a and b. */

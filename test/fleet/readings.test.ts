@@ -70,12 +70,12 @@ describe("the members that a member tells of", () => {
     assert.deepEqual(seen, ["alive", "silent", "dead", "gone"]);
   });
 
-  it("are leaving until they have left, and are not told of then", async () => {
+  it("are drained or leaving until they have left, and are not told of then", async () => {
     const { world, of, a, b } = await two();
     b.fleet.drain(true);
     await world.seconds(1.2);
-    assert.deepEqual(states(of), { a: "alive", b: "leaving" });
-    assert.equal(states(b.fleet.readings).b, "leaving");
+    assert.deepEqual(states(of), { a: "alive", b: "drained" });
+    assert.equal(states(b.fleet.readings).b, "drained");
     void b.fleet.leave();
     await world.seconds(8);
     assert.deepEqual(states(of), { a: "alive" });

@@ -17,7 +17,7 @@ import {
 
 const BEAT_MS = 1_000;
 
-const SELF: Self = { run: "r5", name: "m", zone: "z", capacity: 7, config: "c", isLeaving: false };
+const SELF: Self = { run: "r5", name: "m", zone: "z", capacity: 7, config: "c", isLeaving: false, isDrained: false };
 
 function member(name: string, run: string, change: Partial<HeardMember> = {}, beat: Partial<Beat> = {}): HeardMember {
   return {
