@@ -36,8 +36,8 @@ export function* configDigest(definitions: Iterable<Definition>): Steps<string> 
 export class OtherConfigs {
   readonly #known = new Map<string, ConfigDigests>();
   readonly #reading = new Set<string>();
-  /** Those that could not be read. They are tried again, and not waited for: the store may have lost them. */
-  readonly #failed = new Set<string>();
+  /** Those that could not be read. They are tried again from a time on, and not waited for: the store may have lost them. */
+  readonly #failed = new Map<string, number>();
 
   /** A configuration is read for the first time. */
   get isReading(): boolean {
@@ -50,10 +50,13 @@ export class OtherConfigs {
   }
 
   /** The configurations of these that must be read now. Each is given out once, until `keep` or `giveUp`. */
-  missing(configs: Iterable<string>): readonly string[] {
+  missing(configs: Iterable<string>, now: number): readonly string[] {
     const held = new Set(configs);
-    const missing = [...held].filter((config) => !this.#known.has(config) && !this.#reading.has(config));
-    for (const config of this.#failed) if (!held.has(config)) this.#failed.delete(config);
+    const isDue = (config: string) => now >= (this.#failed.get(config) ?? now);
+    const missing = [...held].filter(
+      (config) => !this.#known.has(config) && !this.#reading.has(config) && isDue(config),
+    );
+    for (const config of this.#failed.keys()) if (!held.has(config)) this.#failed.delete(config);
     for (const config of missing) this.#reading.add(config);
     return missing;
   }
@@ -66,8 +69,9 @@ export class OtherConfigs {
     this.#known.set(config, digests);
   }
 
-  giveUp(config: string): void {
+  /** @param retryAt monotonic time from which it may be read again */
+  giveUp(config: string, retryAt: number): void {
     this.#reading.delete(config);
-    this.#failed.add(config);
+    this.#failed.set(config, retryAt);
   }
 }

@@ -33,8 +33,14 @@ import type { StoreUrl } from "./store-url.js";
 const PAGE_ENTRIES = 100;
 const PAGE_CELLS = 2_000;
 
-/** More cells of one run are not read. */
+/** More cells of one run are not read, nor beats of a fleet, nor longer records: another user may have written them. */
 const MAX_CELLS = 500_000;
+const MAX_BEATS = 4_096;
+const MAX_BEAT_BYTES = 262_144;
+const MAX_CELL_BYTES = 4_194_304;
+const MAX_CELLS_LENGTH = 268_435_456;
+const MAX_ENTRY_BYTES = 67_108_864;
+const MAX_TEXT_BYTES = 268_435_456;
 
 /** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */
 const MAX_PLACES = 1_000;
@@ -49,7 +55,8 @@ const BEAT = `
   WITH own AS (
     INSERT INTO healthbridge.beats (fleet, run, beat) VALUES ($1, $2, $3)
     ON CONFLICT (fleet, run) DO UPDATE SET beat = excluded.beat, written = now())
-  SELECT run, beat AS text, NULL::bigint AS cells FROM healthbridge.beats WHERE fleet = $1
+  (SELECT run, beat AS text, NULL::bigint AS cells FROM healthbridge.beats
+   WHERE fleet = $1 AND octet_length(beat) <= ${MAX_BEAT_BYTES} ORDER BY written DESC LIMIT ${MAX_BEATS})
   UNION ALL
   SELECT NULL, head, (SELECT count(*) FROM healthbridge.cells WHERE fleet = $1 AND run = $2)
   FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
@@ -86,14 +93,17 @@ const END = `
 const READ = `
   SELECT log.run, log.sequence, log.head, log.cells
   FROM healthbridge.log LEFT JOIN jsonb_each($2::jsonb) AS place (run, last) ON place.run = log.run
-  WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE} AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
+  WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE} AND octet_length(cells) <= ${MAX_ENTRY_BYTES}
+    AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
   ORDER BY log.run, sequence LIMIT ${PAGE_ENTRIES}`;
 
 /** The head comes with the first cells, and so it is not newer than any of them. */
 const CELLS = `
   (SELECT check_name AS name, cell, NULL::text AS head FROM healthbridge.cells
-   WHERE fleet = $1 AND run = $2 AND check_name > $3 ORDER BY check_name LIMIT ${PAGE_CELLS})
+   WHERE fleet = $1 AND run = $2 AND check_name > $3 AND octet_length(cell) <= ${MAX_CELL_BYTES} ORDER BY check_name LIMIT ${PAGE_CELLS})
   UNION ALL SELECT NULL, NULL, head FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
+
+const TEXT = `SELECT text FROM healthbridge.texts WHERE fleet = $1 AND name = $2 AND octet_length(text) <= ${MAX_TEXT_BYTES}`;
 
 const KEEP_TEXT = `
   INSERT INTO healthbridge.texts (fleet, name, text) VALUES ($1, $2, $3)
@@ -172,6 +182,7 @@ export class PostgresStore implements FleetStore {
   async cells(run: Run): Promise<StoredCells | undefined> {
     const cells = new Map<string, string>();
     let head: string | undefined;
+    let length = 0;
     for (let last = ""; ; ) {
       const rows = await this.#query(CELLS, run, last);
       const headRow = rows.find((row) => row.head !== null);
@@ -180,9 +191,12 @@ export class PostgresStore implements FleetStore {
       for (const row of rows) {
         if (row.name === null) continue;
         last = textOf(row.name);
-        cells.set(last, textOf(row.cell));
+        const cell = textOf(row.cell);
+        cells.set(last, cell);
+        length += last.length + cell.length;
       }
-      if (cells.size > MAX_CELLS) throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells`);
+      if (cells.size > MAX_CELLS || length > MAX_CELLS_LENGTH)
+        throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells, or they are too long`);
       if (rows.length <= PAGE_CELLS) return { head, cells };
     }
   }
@@ -192,7 +206,7 @@ export class PostgresStore implements FleetStore {
   }
 
   async text(name: string): Promise<string | undefined> {
-    const [row] = await this.#query("SELECT text FROM healthbridge.texts WHERE fleet = $1 AND name = $2", name);
+    const [row] = await this.#query(TEXT, name);
     return row && textOf(row.text);
   }
 

@@ -25,6 +25,11 @@ import type { StoreHost, StoreLogin, StoreUrl } from "./store-url.js";
 /** A command and its arguments. */
 export type RedisCommand = readonly string[];
 
+export interface FieldLimit {
+  readonly key: string;
+  readonly maxFields: number;
+}
+
 export interface RedisOptions {
   /** How long a call may take. */
   readonly deadlineMs: number;
@@ -91,9 +96,14 @@ export class RedisConnection {
     return this.#connection.call((client) => client.sendCommand([...command]));
   }
 
-  /** All commands, or none of them. Returns their answers. */
-  transaction(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
-    return this.#connection.call((client) => {
+  /**
+   * All commands, or none of them. Returns their answers.
+   * @param limit a hash that is removed before, if it has more fields: its answer could have any size
+   */
+  transaction(commands: readonly RedisCommand[], limit?: FieldLimit): Promise<readonly unknown[]> {
+    return this.#connection.call(async (client) => {
+      if (limit !== undefined && Number(await client.sendCommand(["HLEN", limit.key])) > limit.maxFields)
+        await client.sendCommand(["UNLINK", limit.key]);
       const multi = client.multi();
       for (const command of commands) multi.sendCommand([...command]);
       return multi.exec();

@@ -18,7 +18,7 @@
  */
 import { messageOf } from "../core/health-error.js";
 import type { StoreOptions } from "./open-store.js";
-import { type RedisCommand, RedisConnection } from "./redis-connection.js";
+import { type FieldLimit, type RedisCommand, RedisConnection } from "./redis-connection.js";
 import {
   type FleetStore,
   type HeardBeats,
@@ -41,8 +41,15 @@ const LOG_LENGTH = 1_000;
 const PAGE_ENTRIES = 100;
 const PAGE_CELLS = 500;
 
-/** More cells of one run are not read. */
+/** More cells of one run are not read, nor pages: a scan of a sparse table has many that are empty. */
 const MAX_CELLS = 500_000;
+const MAX_PAGES = 10_000;
+
+/** All cells of a run, in characters. A cell has about 200. */
+const MAX_CELLS_LENGTH = 268_435_456;
+
+/** More are not read, but removed: live members write theirs again. */
+const MAX_BEATS = 4_096;
 
 /** Empty reads after which is looked whether the log is still the one that was read. */
 const EMPTY_READS = 10;
@@ -79,6 +86,7 @@ export class RedisStore implements FleetStore {
         ["PEXPIRE", beats, `${KEEP_MS}`],
         ["PEXPIRE", cells, `${KEEP_MS}`],
       ],
+      { key: beats, maxFields: MAX_BEATS },
     );
     const hasHead = typeof head === "string";
     return {
@@ -187,9 +195,9 @@ export class RedisStore implements FleetStore {
   }
 
   /** A key that another program has spoilt is removed: what was in it, the members write again. */
-  async #transaction(keys: readonly string[], commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+  async #transaction(keys: readonly string[], commands: readonly RedisCommand[], limit?: FieldLimit) {
     try {
-      return await this.#connection.transaction(commands);
+      return await this.#connection.transaction(commands, limit);
     } catch (error) {
       if (SPOILT.test(messageOf(error))) await this.#connection.send(["UNLINK", ...keys]);
       throw error;
@@ -219,11 +227,16 @@ export class RedisStore implements FleetStore {
 
   async #scan(key: string): Promise<Map<string, string>> {
     const cells = new Map<string, string>();
-    let cursor = "0";
+    let [cursor, length, pages] = ["0", 0, 0];
     do {
       const [next, fields] = listOf(await this.#connection.send(["HSCAN", key, cursor, "COUNT", `${PAGE_CELLS}`]));
-      for (const [check, cell] of pairsOf(fields)) cells.set(check, cell);
-      if (cells.size > MAX_CELLS) throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells`);
+      for (const [check, cell] of pairsOf(fields)) {
+        cells.set(check, cell);
+        length += check.length + cell.length;
+      }
+      pages += 1;
+      if (cells.size > MAX_CELLS || length > MAX_CELLS_LENGTH || pages > MAX_PAGES)
+        throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells, or they are too long`);
       cursor = textOf(next);
     } while (cursor !== "0");
     cells.delete(HEAD);

@@ -52,6 +52,7 @@ export interface RoundsDeps {
 }
 
 const POLL_MS = 100;
+const MAX_PAGES_A_POLL = 20;
 
 const GATHER_MS = 50;
 
@@ -243,7 +244,11 @@ export class Rounds {
   async #poll(): Promise<void> {
     if (!this.#calls.isAnswering) return;
     const { clock, store } = this.#deps;
-    for (let isEnd = false; !isEnd && !this.#closed.signal.aborted; ) {
+    for (
+      let [pages, isEnd] = [0, false];
+      !isEnd && pages < MAX_PAGES_A_POLL && !this.#closed.signal.aborted;
+      pages += 1
+    ) {
       const startedAt = clock.now();
       const page = await this.#calls.attempt("read", () => store.read(this.#position));
       if (page !== undefined) {

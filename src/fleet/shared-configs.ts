@@ -19,6 +19,9 @@ export interface SharedConfigsDeps {
   readonly onRead: () => void;
 }
 
+/** A text that another program has put in the place of a configuration may be long. */
+const FORGED_PAUSE_MS = 10_000;
+
 /** The store keeps a configuration for an hour. */
 const KEEP_MS = 600_000;
 
@@ -51,15 +54,19 @@ export class SharedConfigs {
    * @param records the own definitions; `undefined`: they are being changed, and do not have that digest now
    */
   async exchange(own: string, others: readonly string[], records: Iterable<CheckRecord> | undefined): Promise<void> {
-    const missing = this.#others.missing(others.filter((config) => config !== "" && config !== own));
+    const missing = this.#others.missing(
+      others.filter((config) => config !== "" && config !== own),
+      this.#deps.clock.now(),
+    );
     await Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own, records)]);
   }
 
   async #read(config: string): Promise<void> {
-    const { store, codec, onRead } = this.#deps;
+    const { clock, store, codec, onRead } = this.#deps;
     const text = await store.text(nameOf(config)).catch(() => undefined); // the rounds tell a store that is away
     const digests = text === undefined ? undefined : codec.openConfig(config, text);
-    if (digests === undefined) return this.#others.giveUp(config);
+    if (digests === undefined)
+      return this.#others.giveUp(config, clock.now() + (text === undefined ? 0 : FORGED_PAUSE_MS));
     this.#others.keep(config, digests);
     onRead();
   }

@@ -44,11 +44,11 @@ describe("the digest of a configuration", () => {
 describe("the configurations of other members", () => {
   it("are each read once", () => {
     const configs = new OtherConfigs();
-    assert.deepEqual(configs.missing(["x", "y", "x"]), ["x", "y"]);
-    assert.deepEqual(configs.missing(["x", "y"]), []);
+    assert.deepEqual(configs.missing(["x", "y", "x"], 0), ["x", "y"]);
+    assert.deepEqual(configs.missing(["x", "y"], 0), []);
     configs.keep("x", new Map([["orders", "d1"]]));
-    configs.giveUp("y");
-    assert.deepEqual(configs.missing(["x", "y"]), ["y"]);
+    configs.giveUp("y", 0);
+    assert.deepEqual(configs.missing(["x", "y"], 0), ["y"]);
     assert.equal(configs.digestOf("x", "orders"), "d1");
     assert.equal(configs.digestOf("x", "other"), undefined);
     assert.equal(configs.digestOf("y", "orders"), undefined);
@@ -66,19 +66,19 @@ describe("the configurations of other members", () => {
 it("configurations are being read until they are known or given up", () => {
   const configs = new OtherConfigs();
   const states = [configs.isReading];
-  configs.missing(["a", "b"]);
+  configs.missing(["a", "b"], 0);
   states.push(configs.isReading);
   configs.keep("a", new Map());
   states.push(configs.isReading);
-  configs.giveUp("b");
+  configs.giveUp("b", 0);
   states.push(configs.isReading);
   assert.deepEqual(states, [false, true, true, false]);
   assert.deepEqual(
-    [configs.missing(["b"]), configs.isReading],
+    [configs.missing(["b"], 0), configs.isReading],
     [["b"], false],
     "one that was given up is not waited for",
   );
-  configs.giveUp("b");
-  configs.missing(["a"]);
-  assert.deepEqual([configs.missing(["b"]), configs.isReading], [["b"], true], "but it is when it comes again");
+  configs.giveUp("b", 0);
+  configs.missing(["a"], 0);
+  assert.deepEqual([configs.missing(["b"], 0), configs.isReading], [["b"], true], "but it is when it comes again");
 });

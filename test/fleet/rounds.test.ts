@@ -392,6 +392,23 @@ describe("the log", () => {
     assert.equal(bench.voted.length, 250);
   });
 
+  it("without an end is read in parts, one each 100 ms: a log that others fill does not take all of the time", async () => {
+    const bench = new Bench();
+    await bench.started(1_000);
+    let reads = 0;
+    bench.connection.read = async (position) => {
+      reads += 1;
+      return { entries: [], position: position ?? "1", isEnd: reads > 500 };
+    };
+    await bench.clock.advance(100);
+    assert.equal(reads, 20);
+    await bench.clock.advance(900);
+    assert.equal(reads, 200);
+    await bench.clock.advance(3_000);
+    const judged = bench.isLogRead.slice(-3);
+    assert.deepEqual(judged, [false, true, true], "what beats say of the log waits for its end");
+  });
+
   it("is read on after a read that has failed", async () => {
     const bench = new Bench();
     bench.peerBeats();

@@ -61,7 +61,6 @@ describe("the definitions of another member", () => {
 
   const missing: readonly (readonly [string, (bench: Bench) => void])[] = [
     ["are not in the store yet", () => {}],
-    ["are forged", (bench) => bench.store.keepText("config:1:other", "1 AAAAAAAAAAAAAAAAAAAAAA []")],
     ["cannot be read, because the store is away", (bench) => Object.assign(bench.store.faults, { isAway: true })],
   ];
   for (const [title, set] of missing)
@@ -75,6 +74,25 @@ describe("the definitions of another member", () => {
       await bench.exchange(["other"]);
       assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [1, "d1"]);
     });
+});
+
+it("a text that cannot be read is read again after 10 s, and not with each beat: it may be long", async () => {
+  for (const text of ["1 AAAAAAAAAAAAAAAAAAAAAA []", "", "x".repeat(100_000)]) {
+    const bench = new Bench();
+    bench.store.keepText("config:1:other", text);
+    const calls = bench.countCalls();
+    const times: number[] = [];
+    for (; bench.clock.now() < 25_000; bench.clock.stall(1_000)) {
+      await bench.exchange(["other"]);
+      if (calls.length > times.length) times.push(bench.clock.now());
+      assert.equal(bench.configs.isReading, false, "it is not waited for");
+    }
+    assert.deepEqual(times, [0, 10_000, 20_000]);
+    bench.keeps("other", { x: "d1" });
+    bench.clock.stall(5_000);
+    await bench.exchange(["other"]);
+    assert.equal(bench.configs.digestOf("other", "x"), "d1");
+  }
 });
 
 describe("the own definitions", () => {

@@ -107,6 +107,29 @@ describe("PostgreSQL", () => {
     );
   });
 
+  test("what other users have written is read up to a size: beats, cells, changes and texts", async () => {
+    const [one, other] = [await open(url(), { fleet: "filled" }), await open(url(), { fleet: "filled" })];
+    const place = (await one.read(undefined)).position;
+    await other.beat(OTHER_RUN, "1");
+    await other.write({ run: OTHER_RUN, head: "1:h", cells: new Map([["a", "x"]]) });
+    await admin(
+      "INSERT INTO healthbridge.beats (fleet, run, beat) SELECT 'filled', 'long-' || n, repeat('x', 262145) FROM generate_series(1, 20) n",
+      `INSERT INTO healthbridge.cells SELECT 'filled', '${OTHER_RUN}', 'long-' || n, repeat('x', 4194305) FROM generate_series(1, 20) n`,
+      `INSERT INTO healthbridge.log (fleet, run, sequence, head, cells) VALUES ('filled', '${OTHER_RUN}', 2, '2:h', repeat('x', 67108865))`,
+    );
+    assert.deepEqual([...(await one.beat(RUN, "1")).beats.keys()], [OTHER_RUN]);
+    assert.deepEqual([...((await one.cells(OTHER_RUN))?.cells.keys() ?? [])], ["a"]);
+    assert.deepEqual(
+      (await one.read(place)).entries.map(({ head }) => head),
+      ["1:h"],
+    );
+    await admin(
+      "INSERT INTO healthbridge.beats (fleet, run, beat) SELECT 'filled', 'forged-' || n, 'x' FROM generate_series(1, 5000) n",
+    );
+    assert.equal((await one.beat(RUN, "2")).beats.size, 4_096);
+    await admin("DELETE FROM healthbridge.beats WHERE fleet = 'filled'");
+  });
+
   test("a user with the documented rights on tables that another one has created is enough", async () => {
     const client = new pg.Client(prepared.url({ path: "/few" }));
     await client.connect();

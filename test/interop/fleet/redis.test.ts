@@ -120,6 +120,19 @@ describe("Redis", () => {
     assert.match(error.message, /certificate/);
   });
 
+  test("beats beyond 4,096 are removed and not read: live members write theirs again", async () => {
+    const store = await open(url(), { fleet: "filled" });
+    const fill = async (count: number) => {
+      const fields = Array.from({ length: count }, (_, index) => [`forged-${index}`, "x"]).flat();
+      for (let at = 0; at < fields.length; at += 1_000)
+        await admin("HSET", "{healthbridge:filled}:beats", ...fields.slice(at, at + 1_000));
+    };
+    await fill(4_096);
+    assert.equal((await store.beat(RUN, "1")).beats.size, 4_096);
+    assert.equal((await store.beat(RUN, "2")).beats.size, 0);
+    assert.deepEqual((await store.beat(RUN, "3")).beats, new Map([[RUN, "2"]]));
+  });
+
   test("an evicted key is told: beats, cells and the log", async () => {
     const store = await open(url(), { fleet: "evicted" });
     await store.beat(RUN, "1");
