@@ -50,6 +50,11 @@ function of({ name }: MetricRow, matchers = "", part = ""): string {
   return `${name}${part}{job=~"$job",instance=~"$instance"${matchers === "" ? "" : `,${matchers}`}}`;
 }
 
+/** With the names of the fleet and of the member. */
+function named(expr: string): string {
+  return `${expr} * on (job, instance) group_left (fleet, member) ${of(METRICS.fleetInfo)}`;
+}
+
 function rate(row: MetricRow, matchers = "", part = ""): string {
   return `rate(${of(row, matchers, part)}[$__rate_interval])`;
 }
@@ -229,10 +234,12 @@ export const PANELS: readonly Panel[] = [
   },
   {
     ...{ title: "Fleet", type: "timeseries", width: 12, height: 8 },
-    description: "Members as each instance sees them, by state, and the checks that each one probes for the fleet.",
+    description:
+      "Members as each instance sees them, by state, the checks that each one probes for the fleet, and those that it alone finds failing.",
     queries: [
       [`max by (state) (${of(METRICS.fleetMembers)}) > 0`, "members {{state}}"],
-      [of(METRICS.fleetChecks, 'role="owner"'), "checks of {{instance}}"],
+      [named(of(METRICS.fleetChecks, 'role="owner"')), "checks of {{member}}"],
+      [`${named(of(METRICS.fleetDissents))} > 0`, "dissents of {{member}}"],
       [`max(${of(METRICS.fleetConfigDigests)})`, "configurations"],
     ],
   },

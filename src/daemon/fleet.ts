@@ -209,10 +209,13 @@ export class FleetMember implements ControlFleet {
 
   get measurements(): FleetMeasurements {
     const { readings } = this;
-    const { isDetached, isStoreUp, roles, takeovers, resyncs, refusedRecords, storeErrors, configDigests } = readings;
+    const { fleet, member, isDetached, isStoreUp, roles, dissents, takeovers, resyncs } = readings;
+    const { refusedRecords, storeErrors, configDigests } = readings;
+    const members = readings.members();
     return {
-      ...{ isDetached, isStoreUp, roles, takeovers, resyncs, refusedRecords, storeErrors, configDigests },
-      members: readings.members(),
+      ...{ fleet, member, zone: members.find(({ isSelf }) => isSelf)?.zone ?? "" },
+      ...{ isDetached, isStoreUp, roles, dissents, takeovers, resyncs, refusedRecords, storeErrors, configDigests },
+      members,
       propagation: this.#propagation,
     };
   }

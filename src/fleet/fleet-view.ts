@@ -94,6 +94,13 @@ export class FleetView implements FleetReadings {
     return roles;
   }
 
+  get dissents(): number {
+    let dissents = 0;
+    for (const { definition, own, decision } of this.#deps.seats.all())
+      if (own?.vote.state === "failing" && decision.reason === "partial" && !definition.isHeartbeat) dissents += 1;
+    return dissents;
+  }
+
   members(): readonly MemberReading[] {
     const { run, settings, membership, clock } = this.#deps;
     const { shares: checks } = this.#deps.seats;

@@ -59,6 +59,8 @@ export interface FleetReadings {
   owners(check: string): CheckOwners | undefined;
   /** Checks by what this member does: probes them as an owner, probes them for itself, or only follows them. */
   readonly roles: { readonly owner: number; readonly local: number; readonly follower: number };
+  /** Checks that this member finds failing while the fleet finds them healthy. */
+  readonly dissents: number;
   /** Checks that this member has taken over from another one. */
   readonly takeovers: number;
   readonly resyncs: Readonly<Record<ResyncCause, number>>;

@@ -6,6 +6,12 @@ import type { Metric } from "./metrics.js";
 
 /** The metrics of a fleet. They are absent without one. */
 export const FLEET_METRICS = {
+  fleetInfo: {
+    name: "healthbridge_fleet_info",
+    type: "gauge",
+    labels: ["fleet", "member", "zone"],
+    help: "1, with the names of the fleet, of this member and of its zone: other series of the instance have none of them.",
+  },
   fleetMembers: {
     name: "healthbridge_fleet_members",
     type: "gauge",
@@ -29,6 +35,12 @@ export const FLEET_METRICS = {
     type: "gauge",
     labels: ["role"],
     help: "Checks by what this member does: probes them for the fleet (owner), for itself (local), or follows other members (follower).",
+  },
+  fleetDissents: {
+    name: "healthbridge_fleet_dissents",
+    type: "gauge",
+    labels: [],
+    help: "Checks that this member finds failing while the fleet finds them healthy (reason partial).",
   },
   fleetTakeovers: {
     name: "healthbridge_fleet_takeovers_total",
@@ -70,10 +82,14 @@ export const FLEET_METRICS = {
 
 /** What a fleet shows. */
 export interface FleetMeasurements {
+  readonly fleet: string;
+  readonly member: string;
+  readonly zone: string;
   readonly isDetached: boolean;
   readonly isStoreUp: boolean;
   readonly members: Iterable<{ readonly state: string }>;
   readonly roles: Readonly<Record<string, number>>;
+  readonly dissents: number;
   readonly takeovers: number;
   readonly resyncs: Readonly<Record<string, number>>;
   readonly refusedRecords: number;
@@ -88,11 +104,14 @@ export function fleetMetrics(fleet: FleetMeasurements | undefined): readonly Met
     value === undefined ? [] : [{ labels: [], value: Number(value) }];
   const byLabel = (counts: Readonly<Record<string, number>> = {}) =>
     Object.entries(counts).map(([label, value]) => ({ labels: [label], value }));
+  const names = fleet && [fleet.fleet, fleet.member, fleet.zone];
   return [
+    [FLEET_METRICS.fleetInfo, names === undefined ? [] : [{ labels: names, value: 1 }]],
     [FLEET_METRICS.fleetMembers, byLabel(fleet && countStates(fleet))],
     [FLEET_METRICS.fleetStoreUp, single(fleet?.isStoreUp)],
     [FLEET_METRICS.fleetDetached, single(fleet?.isDetached)],
     [FLEET_METRICS.fleetChecks, byLabel(fleet?.roles)],
+    [FLEET_METRICS.fleetDissents, single(fleet?.dissents)],
     [FLEET_METRICS.fleetTakeovers, single(fleet?.takeovers)],
     [FLEET_METRICS.fleetResyncs, byLabel(fleet?.resyncs)],
     [FLEET_METRICS.fleetRefused, single(fleet?.refusedRecords)],

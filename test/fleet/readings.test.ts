@@ -82,6 +82,19 @@ describe("the members that a member tells of", () => {
     assert.equal(a.fleet.readings.members().length, 1);
   });
 
+  it("count the checks that they alone find failing", async () => {
+    const world = new World();
+    const members = await world.grow(3, definitions(4, { copies: 3 }));
+    const dissents = () => members.map(({ fleet }) => fleet.readings.dissents);
+    assert.deepEqual(dissents(), [0, 0, 0]);
+    world.sight = (member, check) => (member === "b" && check !== "check-0" ? "fail" : "pass");
+    await world.seconds(20);
+    assert.deepEqual(dissents(), [0, 3, 0]);
+    world.sight = (_, check) => (check === "check-1" ? "fail" : "pass");
+    await world.seconds(20);
+    assert.deepEqual(dissents(), [0, 0, 0], "all find check-1 failing");
+  });
+
   it("of another format are alive, and not understood", async () => {
     const { world, of } = await two();
     const codec = new FleetCodec("prod", "a secret of the fleet");

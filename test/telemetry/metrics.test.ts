@@ -43,6 +43,7 @@ function measuring(t: TestContext) {
         instances: [["orders", { healthy: 2, degraded: 0, unhealthy: 1, unknown: 0, drained: 0 }]],
       },
       fleet: {
+        ...{ fleet: "prod", member: "m1", zone: "", dissents: 3 },
         ...{ isDetached: false, isStoreUp: true, takeovers: 4, refusedRecords: 2, configDigests: 1 },
         members: [{ state: "alive" }, { state: "alive" }, { state: "dead" }],
         roles: { owner: 3, local: 1, follower: 2 },
