@@ -239,7 +239,7 @@ export const PANELS: readonly Panel[] = [
     queries: [
       [`max by (state) (${of(METRICS.fleetMembers)}) > 0`, "members {{state}}"],
       [named(of(METRICS.fleetChecks, 'role="owner"')), "checks of {{member}}"],
-      [`${named(of(METRICS.fleetDissents))} > 0`, "dissents of {{member}}"],
+      [named(of(METRICS.fleetDissents)), "dissents of {{member}}"],
       [`max(${of(METRICS.fleetConfigDigests)})`, "configurations"],
     ],
   },

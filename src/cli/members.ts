@@ -3,6 +3,7 @@
  */
 import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
+import { detachedText } from "../core/store-faults.js";
 import type { ControlAnswer, MemberDetails, OwnerDetails } from "../wire/control-messages.js";
 import type { CommandModule } from "./commands.js";
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
@@ -17,8 +18,17 @@ const CHECK: Flag = { name: "check", value: "CHECK", help: "" };
 /** Of a configuration. The first ones are the number of its checks, which two configurations may have in common. */
 const SHOWN_DIGITS = 12;
 
-/** Of a member that cannot reach the store. */
-export const DETACHED_TEXT = "detached: the store does not answer; this member decides by its own probes";
+/** Of a member whose calls of the store fail. */
+export function storeNotes({
+  detached,
+  storeFault,
+  storeError = "",
+}: Pick<ControlAnswer<"ListOwners">, "detached" | "storeFault"> & { readonly storeError?: string }): readonly string[] {
+  return [
+    ...(detached ? [detachedText(storeFault)] : []),
+    ...(storeError === "" ? [] : [`calls of the store fail: ${printable(storeError)}`]),
+  ];
+}
 
 const MEMBERS_HELP: CommandHelp = {
   about: `Shows the members of the fleet, as the daemon at this control socket sees them. drain NAME asks a
@@ -59,14 +69,15 @@ export const MEMBERS: CommandModule = {
   },
 };
 
-function membersText({ fleet, detached, members, configDigests }: ControlAnswer<"ListMembers">): string {
+function membersText(answer: ControlAnswer<"ListMembers">): string {
+  const { fleet, members, configDigests } = answer;
   const rows = members.map((each) => [
     ...[nameOf(each), each.state, printable(each.zone), String(each.checks), formatDuration(each.beatAgeMs)],
     ...[printable(each.version), printable(each.config).slice(-SHOWN_DIGITS)],
   ]);
   const lines = table(["MEMBER", "STATE", "ZONE", "CHECKS", "LAST BEAT", "VERSION", "CONFIG"], rows);
   const notes = [
-    ...(detached ? [DETACHED_TEXT] : []),
+    ...storeNotes(answer),
     ...(configDigests > 1
       ? [`${configDigests} different configurations: a check counts only among members that have the same one`]
       : []),
@@ -109,11 +120,13 @@ const SCOPE_TEXTS = {
   each: "each member probes it, and they agree",
 } as const;
 
-function ownersText(check: string, { scope, detached, owners }: ControlAnswer<"ListOwners">): string {
+function ownersText(check: string, answer: ControlAnswer<"ListOwners">): string {
+  const { scope, owners } = answer;
   const rows = owners.map((each) => [printable(each.member), printable(each.zone), roleOf(each), ...voteOf(each)]);
   const lines = table(["MEMBER", "ZONE", "ROLE", "VOTE", "REASON"], rows);
-  const note = detached ? [DETACHED_TEXT] : [];
-  return [`${printable(check)}: ${SCOPE_TEXTS[scope]}`, ...lines, ...note].map((line) => `${line}\n`).join("");
+  return [`${printable(check)}: ${SCOPE_TEXTS[scope]}`, ...lines, ...storeNotes(answer)]
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 function roleOf({ owner }: OwnerDetails): string {

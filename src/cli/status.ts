@@ -14,7 +14,7 @@ import type {
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, readFlags } from "./flags.js";
 import type { CommandHelp } from "./help.js";
-import { DETACHED_TEXT } from "./members.js";
+import { storeNotes } from "./members.js";
 import { table, time } from "./text-table.js";
 
 const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
@@ -92,15 +92,14 @@ function textOf({ daemon, services, checks, webhooks, recovery }: Status, now: n
 }
 
 function daemonLines(daemon: DaemonStatus): readonly string[] {
-  const { version, pid, uptimeMs, configFile, addresses, shuttingDown, drain, maintenance, restartNeeded, detached } =
-    daemon;
+  const { version, pid, uptimeMs, configFile, addresses, shuttingDown, drain, maintenance, restartNeeded } = daemon;
   const uptime = formatDuration(Math.floor(uptimeMs / 1_000) * 1_000);
   const file = configFile === "" ? "no file" : printable(configFile);
   const note = daemon.survivesRestart ? "" : " (no stateDir: a restart ends drains and maintenance)";
   return [
     `healthbridge ${version}, process ${pid}, up ${uptime}, ${file}, on ${addresses.join(", ")}`,
     ...(shuttingDown ? ["shutting down: all services report NOT_SERVING"] : []),
-    ...(detached ? [DETACHED_TEXT] : []),
+    ...storeNotes(daemon),
     ...(drain === undefined
       ? []
       : [`all services drained since ${time(drain.sinceMs)}; healthbridge resume ends it${note}`]),

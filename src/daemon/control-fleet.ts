@@ -1,5 +1,6 @@
 /** The answers to ListMembers, DrainMember and ListOwners. */
 import { nearestTo } from "../core/nearest.js";
+import { printable } from "../core/printable.js";
 import type { FleetReadings, OwnerReading } from "../fleet/readings.js";
 import type { ControlAnswer, OwnerDetails } from "../wire/control-messages.js";
 import { ControlError } from "./control-error.js";
@@ -20,7 +21,7 @@ export function listMembers(fleet: ControlFleet | undefined): ControlAnswer<"Lis
   const { readings } = requireFleet(fleet);
   const { fleet: name, isDetached, configDigests } = readings;
   return {
-    ...{ fleet: name, detached: isDetached, configDigests },
+    ...{ fleet: name, detached: isDetached, configDigests, ...storeOf(readings) },
     members: readings.members().map(({ isSelf: self, zone = "", ...member }) => ({ ...member, self, zone })),
   };
 }
@@ -61,11 +62,21 @@ export function listOwners(
     throw new ControlError("NOT_FOUND", `there is no check ${JSON.stringify(check)}${hint}`);
   }
   const { scope, owners } = found;
-  return { scope, detached: readings.isDetached, owners: owners.map(detailsOf) };
+  return {
+    scope,
+    detached: readings.isDetached,
+    storeFault: storeOf(readings).storeFault,
+    owners: owners.map(detailsOf),
+  };
 }
 
 function detailsOf({ member, run, zone = "", isOwner, vote, reason = "" }: OwnerReading): OwnerDetails {
   return { member, run, zone, owner: isOwner, vote: vote ?? "none", reason };
+}
+
+/** What is said of the store. The text comes from it. */
+export function storeOf({ storeFailure }: Pick<FleetReadings, "storeFailure">) {
+  return { storeFault: storeFailure?.fault ?? "", storeError: printable(storeFailure?.message ?? "") };
 }
 
 function requireFleet(fleet: ControlFleet | undefined): ControlFleet {

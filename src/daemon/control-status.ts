@@ -14,7 +14,7 @@ import type {
   ServiceState,
   WebhookState,
 } from "../wire/control-messages.js";
-import type { ControlFleet } from "./control-fleet.js";
+import { type ControlFleet, storeOf } from "./control-fleet.js";
 import type { Hooks } from "./hooks.js";
 import type { Maintenance, Scope } from "./maintenance.js";
 import { type Operator, type OperatorDeps, unknownService } from "./operator.js";
@@ -91,6 +91,7 @@ function daemonOf({ operator, clock, facts, fleet }: StatusSource): DaemonStatus
     uptimeMs: clock.wallTime() - known.startedAtMs,
     survivesRestart: operator.survivesRestart,
     detached: fleet?.readings.isDetached === true,
+    ...storeOf(fleet?.readings ?? { storeFailure: undefined }),
     ...saidOf(operator, "all"),
   };
 }

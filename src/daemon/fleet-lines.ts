@@ -1,6 +1,6 @@
 /** The lines of the log about a fleet. */
 import type { FleetConfig } from "../config/validate-fleet.js";
-import { formatDuration } from "../core/duration.js";
+import { detachedText } from "../core/store-faults.js";
 import type { FleetEvent } from "../fleet/fleet-deps.js";
 import type { FleetMemberState } from "../registry/ports.js";
 import type { Log } from "../telemetry/log.js";
@@ -13,10 +13,7 @@ interface FleetLine {
 }
 
 /** Logs what changes in a fleet. A store that is away is one line for each kind of failure, and one when it is back. */
-export function logFleet(
-  log: Log,
-  { name, leaseMs }: Pick<FleetConfig, "name" | "leaseMs">,
-): (event: FleetEvent) => void {
+export function logFleet(log: Log, { name }: Pick<FleetConfig, "name">): (event: FleetEvent) => void {
   /** The codes of failures that are logged, until the store answers. */
   const failing = new Set<string>();
   return (event) => {
@@ -24,7 +21,7 @@ export function logFleet(
     if (event.kind === "store-failed" && failing.has(event.error.code)) return;
     if (event.kind === "store-answers") failing.clear();
     if (event.kind === "store-failed") failing.add(event.error.code);
-    const line = lineOf(event, leaseMs);
+    const line = lineOf(event);
     if (line !== undefined) log.write(line.level, line.event, line.message, { fleet: name, ...line.fields });
   };
 }
@@ -46,12 +43,12 @@ export function logConfigs(log: Log, fleet: string): (members: readonly FleetMem
   };
 }
 
-function lineOf(event: FleetEvent, leaseMs: number): FleetLine | undefined {
+function lineOf(event: FleetEvent): FleetLine | undefined {
   switch (event.kind) {
     case "detached": {
-      const probed = event.probesAll ? "every check" : "its share";
-      const message = `the store has not answered for ${formatDuration(leaseMs)}: this member decides by its own probes, and probes ${probed}`;
-      return { level: "warn", event: "fleet-detached", message, fields: { probesAll: event.probesAll } };
+      const { probesAll, fault } = event;
+      const message = `${detachedText(fault)}, and probes ${probesAll ? "every check" : "its share"}`;
+      return { level: "warn", event: "fleet-detached", message, fields: { probesAll, fault } };
     }
     case "attached":
       return { level: "info", event: "fleet-attached", message: "this member decides with the others again" };

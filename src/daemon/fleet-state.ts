@@ -62,7 +62,9 @@ function fleetState(readings: FleetReadings): FleetState {
   const all = readings.members();
   const config = all.find(({ isSelf }) => isSelf)?.config;
   const members = shownMembers(readings).map((reading) => memberState(reading, config));
-  return { name: readings.fleet, detached: readings.isDetached, members, more: all.length - members.length };
+  const detached = readings.isDetached;
+  const storeFault = detached ? readings.storeFailure?.fault : undefined;
+  return { name: readings.fleet, detached, storeFault, members, more: all.length - members.length };
 }
 
 /** @param config that of this member */

@@ -1,5 +1,6 @@
 /** What a fleet needs: its settings, the checks that it shares, and where its events go. */
 import type { Clock, Random } from "../core/clock.js";
+import type { StoreFault } from "../core/store-faults.js";
 import type { FleetCodec } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
 import type { FleetStore, Run, StoreError } from "./store.js";
@@ -40,8 +41,8 @@ export interface FleetChecks {
 }
 
 export type FleetEvent =
-  /** The store has not answered for a lease. `probesAll`: this member probes all checks until it is back. */
-  | { readonly kind: "detached"; readonly probesAll: boolean }
+  /** Calls of the store have failed for a lease. `probesAll`: this member probes all checks until it is back. */
+  | { readonly kind: "detached"; readonly probesAll: boolean; readonly fault: StoreFault | undefined }
   | { readonly kind: "attached" }
   | { readonly kind: "member-joined" | "member-left" | "member-dead"; readonly member: string; readonly run: Run }
   /** Two processes with one name are alive, or (`isOver`) one of them is gone. */

@@ -51,7 +51,11 @@ export class FleetView implements FleetReadings {
   }
 
   get isStoreUp(): boolean {
-    return this.#deps.rounds.isUp;
+    return this.#deps.rounds.calls.isUp;
+  }
+
+  get storeFailure(): FleetReadings["storeFailure"] {
+    return this.#deps.rounds.calls.failure;
   }
 
   get takeovers(): number {
@@ -63,7 +67,7 @@ export class FleetView implements FleetReadings {
   }
 
   get storeErrors(): FleetReadings["storeErrors"] {
-    return { ...this.#deps.rounds.errors };
+    return { ...this.#deps.rounds.calls.errors };
   }
 
   /** Records that were refused and not yet told: 0 within a minute of the last ones. A live member may have another secret. */

@@ -234,7 +234,8 @@ export class Fleet {
     if (outcome === "silent") this.#detachment.silent(now);
     if (outcome === "failed" && this.#detachment.failed(now)) {
       this.#membership.freeze(Number.POSITIVE_INFINITY);
-      onEvent({ kind: "detached", probesAll: this.#detachment.probesAll(this.#seats.rate()) });
+      const probesAll = this.#detachment.probesAll(this.#seats.rate());
+      onEvent({ kind: "detached", probesAll, fault: this.readings.storeFailure?.fault });
       this.#seating.startAnew();
     }
     const records = this.#view.newlyRefused();

@@ -8,6 +8,7 @@ import { type TlsClientOptions, tlsOptions } from "../client/tls-options.js";
 import type { Clock } from "../core/clock.js";
 import { HealthError, messageOf } from "../core/health-error.js";
 import { printable } from "../core/printable.js";
+import type { StoreFault } from "../core/store-faults.js";
 import { StoreError } from "./store.js";
 import type { Link } from "./store-connection.js";
 import type { StoreUrl } from "./store-url.js";
@@ -50,6 +51,13 @@ const MAX_MESSAGE_LENGTH = 200;
 const REFUSALS = /^(?:28|42501|25006|3D000|53100|53200)/;
 const UNAVAILABLE = /^(?:08|53300|57P)/;
 const CANCELLED = /^57014/;
+
+/** Those that have a word of their own. */
+const FAULTS = new Map([
+  ["25006", "read-only"],
+  ["53100", "out-of-memory"],
+  ["53200", "out-of-memory"],
+] as const) as ReadonlyMap<string, StoreFault>; // asked for any code
 
 /** After these, a new connection may find another server, or makes tables that were dropped. */
 const LEFT = /^(?:25006|42P01|3F000)/;
@@ -123,7 +131,9 @@ export class PostgresLink implements Link<SqlQuery> {
 
   #failureFrom(error: unknown, state: string): StoreError {
     const text = `${this.label}: ${printable(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH)}`;
-    return new StoreError(codeOf(state), state === "" ? text : `${text} (${state})`, { cause: error });
+    const fault = FAULTS.get(state);
+    const cause = fault === undefined ? { cause: error } : { cause: error, fault };
+    return new StoreError(codeOf(state), state === "" ? text : `${text} (${state})`, cause);
   }
 
   /** Closes a socket at once: one that is half-open would not answer to a goodbye. */

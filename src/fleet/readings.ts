@@ -1,6 +1,6 @@
 /** What a fleet tells of itself: for the command line, the page and the metrics. */
 import type { MemberState } from "../core/member-states.js";
-import type { Run } from "./store.js";
+import type { Run, StoreError } from "./store.js";
 import type { SharingScope, VoteState } from "./vote.js";
 
 /** One process of the fleet, as this member sees it. */
@@ -54,6 +54,8 @@ export interface FleetReadings {
   readonly isLeaving: boolean;
   /** The store answers, and no kind of call fails. */
   readonly isStoreUp: boolean;
+  /** Why it does not; `undefined`: it does, or was not asked yet. */
+  readonly storeFailure: Pick<StoreError, "fault" | "message"> | undefined;
   members(): readonly MemberReading[];
   /** `undefined`: there is no such check. */
   owners(check: string): CheckOwners | undefined;

@@ -66,6 +66,13 @@ const REFUSALS =
 
 const UNAVAILABLE = /^(?:LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|ERR max number of clients)/;
 
+/** Of the same errors, those that have a word of their own. */
+const FAULTS = [
+  [/^(?:EXECABORT .*)?READONLY/, "read-only"],
+  [/^(?:EXECABORT .*)?OOM/, "out-of-memory"],
+  [/^(?:MOVED|ASK|CROSSSLOT)/, "other-node"],
+] as const;
+
 /** After these, another server may be the primary. */
 const NOT_PRIMARY = /^(?:READONLY|MOVED|ASK|CLUSTERDOWN|MASTERDOWN|LOADING)/;
 
@@ -233,7 +240,12 @@ class RedisLink implements Link<RedisClient> {
   }
 
   #failureFrom(error: unknown): StoreError {
-    return new StoreError(codeOfFailure(error, this.#package), this.#text(messageOf(error)), { cause: error });
+    const message = messageOf(error);
+    const fault = FAULTS.find(([pattern]) => pattern.test(message))?.[1];
+    const isOfCluster = fault === "other-node" && this.#url.kind === "redis";
+    const hint = isOfCluster ? "; the server is a node of a cluster: write redis+cluster:// in fleet.store" : "";
+    const cause = fault === undefined ? { cause: error } : { cause: error, fault };
+    return new StoreError(codeOfFailure(error, this.#package), this.#text(message) + hint, cause);
   }
 
   /** Redis shows the arguments of commands that it does not know: AUTH may be renamed. */

@@ -93,13 +93,8 @@ export class Rounds {
     return this.#refused.count;
   }
 
-  /** The store answers, and no kind of call fails. */
-  get isUp(): boolean {
-    return this.#calls.isUp;
-  }
-
-  get errors(): StoreCalls["errors"] {
-    return this.#calls.errors;
+  get calls(): Pick<StoreCalls, "errors" | "failure" | "isUp"> {
+    return this.#calls;
   }
 
   /** Beats succeed, but the store does not take what this member says, or does not give what the others say. */

@@ -23,7 +23,7 @@ export class StoreCalls {
   /** The last call has succeeded, of whichever kind. */
   isAnswering = false;
   /** The kinds of which the last call has failed. */
-  readonly #failing = new Set<CallKind>();
+  readonly #failing = new Map<CallKind, StoreError>();
   /** Monotonic time of the last call that has succeeded. */
   #heardAt: number;
 
@@ -35,6 +35,11 @@ export class StoreCalls {
   /** The store answers, and no kind of call fails. */
   get isUp(): boolean {
     return this.isAnswering && this.#failing.size === 0;
+  }
+
+  /** Of the calls that fail, the last one; `undefined`: none fails. */
+  get failure(): StoreError | undefined {
+    return [...this.#failing.values()].at(-1);
   }
 
   /** The store does not give what the others say. */
@@ -55,9 +60,10 @@ export class StoreCalls {
       return result;
     } catch (error) {
       this.isAnswering = false;
-      this.#failing.add(kind);
       const fault =
         error instanceof StoreError ? error : new StoreError("protocol", messageOf(error), { cause: error });
+      this.#failing.delete(kind); // the newest one is the last
+      this.#failing.set(kind, fault);
       this.errors[fault.code] += 1;
       onEvent({ kind: "store-failed", error: fault });
       return undefined;

@@ -14,6 +14,7 @@
  * of many cells goes in parts, and each part has the deadline. A store has no queue of its own: while it is away, calls
  * reject at once.
  */
+import type { StoreFault } from "../core/store-faults.js";
 
 /** One start of one member: 24 hexadecimal digits. */
 export type Run = string;
@@ -87,9 +88,12 @@ export class StoreError extends Error {
   override readonly name = "StoreError";
   /** A short code: `unreachable`, `timeout`, `refused` (a permission, a read-only replica, out of memory), `protocol`. */
   readonly code: "unreachable" | "timeout" | "refused" | "protocol";
+  /** The same, or a more precise word: for people. */
+  readonly fault: StoreFault;
 
-  constructor(code: StoreError["code"], message: string, options?: ErrorOptions) {
+  constructor(code: StoreError["code"], message: string, options: ErrorOptions & { readonly fault?: StoreFault } = {}) {
     super(message, options);
     this.code = code;
+    this.fault = options.fault ?? code;
   }
 }

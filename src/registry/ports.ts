@@ -3,8 +3,10 @@
  *
  * Only the composition root has the whole object. So a transport cannot set a status, and a check cannot count watchers.
  */
+
 import type { Latest } from "../core/latest.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
+import type { StoreFault } from "../core/store-faults.js";
 
 /** The reason of every service while the thread that writes the statuses shows no sign of life. */
 export const STALLED = "stalled";
@@ -87,11 +89,16 @@ export interface FleetState {
   readonly name: string;
   /** The store does not answer: the statuses follow from the probes of this member alone. */
   readonly detached: boolean;
+  /** Why, while it is detached, if that is known. */
+  readonly storeFault?: StoreFault | undefined;
   /** In the order of their names. Of more than 20, this member and those that are not alive. */
   readonly members: readonly FleetMemberState[];
   /** Members that are not listed. */
   readonly more: number;
 }
+
+/** Whether a member of a fleet is detached, and why. */
+export type Detachment = Pick<FleetState, "detached" | "storeFault">;
 
 /** The reading side. Every answer is an O(1) lookup or an iteration: a reader never starts a probe. */
 export interface StatusReader {

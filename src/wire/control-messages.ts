@@ -24,6 +24,8 @@ export const DAEMON_STATUS = {
   restartNeeded: repeated(text(10)),
   survivesRestart: flag(11),
   detached: flag(12),
+  storeFault: text(13),
+  storeError: text(14),
 } as const;
 
 export const SERVICE_STATUS = {
@@ -141,6 +143,8 @@ export const CONTROL_METHODS = {
       detached: flag(2),
       members: repeated(message(3, MEMBER_STATUS)),
       configDigests: count(4),
+      storeFault: text(5),
+      storeError: text(6),
     },
   },
   DrainMember: { request: { member: text(1), drained: flag(2) }, answer: {} },
@@ -150,6 +154,7 @@ export const CONTROL_METHODS = {
       scope: choice(1, ["shared", "local", "each"]),
       detached: flag(2),
       owners: repeated(message(3, OWNER_STATUS)),
+      storeFault: text(4),
     },
   },
   Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },

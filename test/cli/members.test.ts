@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../src/core/clock.js";
 import { MemoryStore } from "../../src/fleet/memory-store.js";
+import { StoreError } from "../../src/fleet/store.js";
 import { eventually } from "../support/eventually.js";
 import { config, Member, Target } from "../support/fleet-daemons.js";
 import { run } from "./program.js";
@@ -138,6 +139,30 @@ describe("healthbridge members, with a fleet", () => {
     assert.equal(JSON.parse((await ask("members", "resume", "eu-2", "--json")).stdout).drained, false);
     await eventually(async () => (await checksOf("eu-2")) >= 1, "it has a share again");
     assert.deepEqual(linesOf("fleet-resumed"), [[], ["eu-1"]]);
+  });
+
+  test("members, owners and status say why the store is of no use, and what it has answered", async () => {
+    const [first] = members;
+    if (first === undefined) throw new Error("there are two");
+    const { connection } = first;
+    const { beat } = connection;
+    const failure = () =>
+      Promise.reject(new StoreError("refused", "redis://db: OOM \u001b[2J", { fault: "out-of-memory" }));
+    connection.beat = failure;
+    await eventually(async () => /^detached/m.test((await ask("members")).stdout), "detached");
+    const text = "detached: the store of the fleet is out of memory; this member decides by its own probes\n";
+    const calls = "calls of the store fail: redis://db: OOM ";
+    for (const args of [["members"], ["status"]]) {
+      const { stdout } = await ask(...args);
+      assert.ok(stdout.includes(text) && stdout.includes(calls) && !stdout.includes("\u001b"), stdout);
+    }
+    assert.ok((await ask("owners", "orders")).stdout.includes(text));
+    const listed = JSON.parse((await ask("members", "--json")).stdout);
+    assert.deepEqual([listed.detached, listed.storeFault], [true, "out-of-memory"]);
+    assert.equal(JSON.parse((await ask("status", "--json")).stdout).daemon.storeFault, "out-of-memory");
+    assert.equal(JSON.parse((await first.get("/readyz")).body).storeFault, "out-of-memory");
+    connection.beat = beat;
+    await eventually(async () => !/^detached|^calls/m.test((await ask("members")).stdout), "attached");
   });
 
   test("refuses an unknown member or check with the nearest name", async () => {

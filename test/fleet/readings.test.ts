@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { FORMAT } from "../../src/fleet/beat.js";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import type { FleetReadings } from "../../src/fleet/readings.js";
+import { StoreError } from "../../src/fleet/store.js";
 import type { Definition } from "../../src/fleet/vote.js";
 import { definition, definitions, World } from "./fleet-world.js";
 
@@ -23,6 +24,29 @@ function states(of: FleetReadings): Readonly<Record<string, string>> {
 function readingOf(of: FleetReadings, { fleet }: { readonly fleet: { readonly run: string } }) {
   return of.members().find(({ run }) => run === fleet.run) ?? assert.fail("no such member");
 }
+
+it("the last call of the store that has failed is told, until none fails", async () => {
+  const { world, a, b, of } = await two();
+  const failure = () => [of.storeFailure?.fault, of.storeFailure?.message];
+  assert.deepEqual(failure(), [undefined, undefined]);
+  const { connection } = a;
+  const write = connection.write.bind(connection);
+  connection.write = () =>
+    Promise.reject(new StoreError("refused", "READONLY a replica", { fault: "read-only", cause: undefined }));
+  world.sight = () => "fail";
+  await world.seconds(20);
+  assert.deepEqual(failure(), ["read-only", "READONLY a replica"]);
+  assert.equal(of.isDetached, true, "votes are refused");
+  assert.ok(a.events.some((event) => event.kind === "detached" && event.fault === "read-only"));
+  assert.equal(b.fleet.readings.storeFailure, undefined);
+  connection.faults.isAway = true;
+  await world.seconds(3);
+  assert.equal(failure()[0], "unreachable", "the newest one");
+  connection.faults.isAway = false;
+  connection.write = write;
+  await world.seconds(10);
+  assert.deepEqual([of.storeFailure, of.isDetached], [undefined, false]);
+});
 
 describe("the members that a member tells of", () => {
   it("are itself and the others, in the order of their names, with what their beats say", async () => {

@@ -85,3 +85,22 @@ test("too many beats are removed before they are read", async () => {
   assert.deepEqual(commands.slice(0, 3), ["HLEN", "UNLINK", "MULTI"]);
   await store.close();
 });
+
+for (const [answer, code, fault, hint] of [
+  ["MOVED 7293 10.0.0.7:7002", "unreachable", "other-node", /MOVED .*; .* write redis\+cluster:\/\/ in fleet\.store$/],
+  ["READONLY You can't write against a read only replica.", "refused", "read-only", /replica\.$/],
+  ["OOM command not allowed when used memory > 'maxmemory'.", "refused", "out-of-memory", /'maxmemory'\.$/],
+  ["NOPERM this user has no permissions", "refused", "refused", /NOPERM/],
+  ["LOADING Redis is loading the dataset in memory", "unreachable", "unreachable", /LOADING/],
+  ["WEIRD", "protocol", "protocol", /WEIRD/],
+] as const)
+  test(`the answer ${answer} is told as ${fault}`, async () => {
+    const { store } = await redis(() => `-${answer}\r\n`);
+    await assert.rejects(store.text("x"), (error) => {
+      assert.ok(error instanceof StoreError);
+      assert.deepEqual([error.code, error.fault], [code, fault]);
+      assert.match(error.message, hint);
+      return true;
+    });
+    await store.close();
+  });

@@ -177,25 +177,25 @@ describe("beats", () => {
 describe("a call that fails", () => {
   it("is counted by its cause and told; the first one that succeeds again is told too", async () => {
     const bench = await new Bench().started();
-    assert.equal(bench.rounds.isUp, true);
+    assert.equal(bench.rounds.calls.isUp, true);
     assert.deepEqual(bench.kinds(), []);
     bench.store.faults.isAway = true;
     await bench.clock.advance(2_050);
-    assert.deepEqual([bench.rounds.isUp, bench.ticks.slice(-2)], [false, ["failed", "failed"]]);
-    const { unreachable } = bench.rounds.errors;
+    assert.deepEqual([bench.rounds.calls.isUp, bench.ticks.slice(-2)], [false, ["failed", "failed"]]);
+    const { unreachable } = bench.rounds.calls.errors;
     assert.equal(unreachable, bench.kinds().filter((kind) => kind === "store-failed").length);
     bench.store.faults.isAway = false;
     await bench.clock.advance(2_000);
-    assert.equal(bench.rounds.isUp, true);
+    assert.equal(bench.rounds.calls.isUp, true);
     assert.equal(bench.kinds().filter((kind) => kind === "store-answers").length, 1);
-    assert.deepEqual(bench.rounds.errors, { unreachable, timeout: 0, refused: 0, protocol: 0 });
+    assert.deepEqual(bench.rounds.calls.errors, { unreachable, timeout: 0, refused: 0, protocol: 0 });
   });
 
   it("with another error is a fault of the protocol", async () => {
     const bench = new Bench();
     bench.connection.beat = () => Promise.reject(new Error("a reply of another form"));
     await bench.started();
-    assert.equal(bench.rounds.errors.protocol, 1);
+    assert.equal(bench.rounds.calls.errors.protocol, 1);
     const [event] = bench.events;
     assert.equal(event?.kind === "store-failed" && event.error.message, "a reply of another form");
   });
@@ -207,7 +207,7 @@ describe("a call that fails", () => {
     const { reads } = bench.store.counts;
     await bench.clock.advance(900);
     assert.equal(bench.store.counts.reads, reads);
-    assert.equal(bench.rounds.errors.unreachable, 2, "of a read, and of a beat");
+    assert.equal(bench.rounds.calls.errors.unreachable, 2, "of a read, and of a beat");
   });
 });
 

@@ -6,7 +6,7 @@
  * ask for JSON: browsers, curl and kubelet all send one.
  */
 import { printable } from "../../core/printable.js";
-import type { CheckReport, CheckState, ReportedService, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, CheckState, Detachment, ReportedService, ServiceStatus } from "../../registry/ports.js";
 import { parseAccept } from "./accept.js";
 
 /** The JSON media types on offer, the more specific one first. */
@@ -48,11 +48,10 @@ export function jsonOfService(service: string, status: ServiceStatus): object {
   };
 }
 
-/** A member of a fleet whose store does not answer says so: in words, and in JSON. */
-export const DETACHED_TEXT = "detached: the store of the fleet does not answer; this member decides by its own probes";
-
-export function detachedField(isDetached: boolean): { readonly detached?: true } {
-  return isDetached ? { detached: true } : {};
+/** A member of a fleet whose store is of no use says so. */
+export function detachedFields(fleet: Detachment | undefined): Partial<Detachment> {
+  if (fleet?.detached !== true) return {};
+  return fleet.storeFault === undefined ? { detached: true } : { detached: true, storeFault: fleet.storeFault };
 }
 
 /** The texts around the checks: an object with these fields, and `checks` as the last. */

@@ -6,7 +6,7 @@
 import type { StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { jsonAnswer, jsonHeaders, statusHeaders, textAnswer } from "./answers.js";
-import { detachedField, type JsonType, jsonAround, jsonOfChecks, jsonOfService, jsonStatusOf } from "./health-json.js";
+import { detachedFields, type JsonType, jsonAround, jsonOfChecks, jsonOfService, jsonStatusOf } from "./health-json.js";
 import type { Envelope, Page } from "./page-renderer.js";
 import type { Snapshot, Snapshots } from "./snapshot.js";
 
@@ -40,13 +40,13 @@ export function answerServiceJson(
   };
 }
 
-function envelopeOf(service: string, type: JsonType, { status, draining, isDetached }: Snapshot): Envelope {
+function envelopeOf(service: string, type: JsonType, { status, draining, detachment }: Snapshot): Envelope {
   // the service was cleared while the page waited
   if (status === undefined) return { status: 404, headers: jsonHeaders(type), ...jsonAround(UNKNOWN_SERVICE) };
   return {
     status: status.status === "SERVING" ? 200 : 503,
     headers: jsonHeaders(type, statusHeaders(status, draining)),
-    ...jsonAround({ ...jsonOfService(service, status), ...detachedField(isDetached) }),
+    ...jsonAround({ ...jsonOfService(service, status), ...detachedFields(detachment) }),
   };
 }
 

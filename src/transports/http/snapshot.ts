@@ -5,7 +5,7 @@
  * made from one snapshot, so they never contradict each other.
  */
 import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, ServiceStatus, StatusReader, UnreadyReason } from "../../registry/ports.js";
+import type { CheckReport, Detachment, ServiceStatus, StatusReader, UnreadyReason } from "../../registry/ports.js";
 
 /** What a check must have for a view to pass: a good state, or any result at all. */
 export type Criterion = "state" | "result";
@@ -119,8 +119,8 @@ export interface Snapshot {
   readonly unready: UnreadyReason | undefined;
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
-  /** Whether this is a member of a fleet whose store does not answer. */
-  readonly isDetached: boolean;
+  /** Of a member of a fleet whose store is of no use. */
+  readonly detachment: Detachment | undefined;
   /** See `StatusReader`. */
   readonly sequence: number | undefined;
   /** `undefined` when the service is not declared. */
@@ -155,7 +155,7 @@ export class Snapshots {
       hasDrained: drained.size > 0,
       unready: service === OVERALL || service === "startup" ? unready : undefined,
       stalledMs,
-      isDetached: fleet?.detached === true,
+      detachment: fleet?.detached === true ? fleet : undefined,
       status: this.#reader.read(service),
       checks: this.#noChecks,
       services: [],

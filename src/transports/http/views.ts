@@ -10,12 +10,14 @@
  *
  * A request without the needed token is answered with one word. It may name a check, and learns nothing of the others.
  */
+
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
-import { type CheckReport, STALLED, type StatusReader } from "../../registry/ports.js";
+import { detachedText } from "../../core/store-faults.js";
+import { type CheckReport, type Detachment, STALLED, type StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
-import { DETACHED_TEXT, detachedField, type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
+import { detachedFields, type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
 import type { Page } from "./page-renderer.js";
 import type { ViewPath, ViewRoute } from "./routes.js";
 import { type CheckList, type Criterion, passes, type Snapshot, type Snapshots } from "./snapshot.js";
@@ -56,8 +58,7 @@ export function answerViewCheck(
   const [status, headers] = [passed ? 200 : 503, statusHeaders(reader.read(OVERALL), reader.draining)];
   if (json !== undefined && !detailed) return jsonAnswer(status, { status: passed ? "pass" : "fail" }, json, headers);
   if (json !== undefined) {
-    const isDetached = reader.fleet?.detached === true;
-    const shown = { ...stallFields(reader.stalledMs), ...detachedField(isDetached) };
+    const shown = { ...stallFields(reader.stalledMs), ...detachedFields(reader.fleet) };
     const fields = { ...fieldsOf(path, passed, check.state === "warning"), ...shown };
     const { before, after } = jsonAround(fields);
     const body = `${before}${[...jsonOfChecks([check])].join("")}${after}`;
@@ -66,7 +67,7 @@ export function answerViewCheck(
   if (route.verbose && detailed)
     return textAnswer(
       status,
-      `${lineOf(check, criterion)}\n${linesOfReported(check)}${stallLine(reader.stalledMs)}${detachedLine(reader.fleet?.detached)}${lastLineOf(path, passed)}`,
+      `${lineOf(check, criterion)}\n${linesOfReported(check)}${stallLine(reader.stalledMs)}${detachedLine(reader.fleet)}${lastLineOf(path, passed)}`,
       headers,
     );
   const isUndecided = criterion === "result" || (check.state === "pending" && check.drained !== true);
@@ -86,7 +87,7 @@ function jsonPage(snapshots: Snapshots, route: ViewRoute, type: JsonType): Page 
       const fields = {
         ...fieldsOf(route.path, passed, snapshot.status?.degraded),
         ...stallFields(snapshot.stalledMs),
-        ...detachedField(showsDetached(route, snapshot)),
+        ...detachedFields(shownDetachment(route, snapshot)),
         ...warningFields(warningsOf(route, snapshot, true)),
       };
       return { status, headers: jsonHeaders(type, headers), ...jsonAround(fields) };
@@ -190,18 +191,18 @@ function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): str
   const shutdown = draining && !passed ? "[-]shutdown failed: draining\n" : "";
   const drain = hasDrained && !passed && criterionOf(route.path) === "state" ? "[-]drain failed: drained\n" : "";
   const start = unready === undefined ? "" : `[-]start failed: ${unready}\n`;
-  const detached = detachedLine(showsDetached(route, snapshot));
+  const detached = detachedLine(shownDetachment(route, snapshot));
   const warnings = warningsOf(route, snapshot, true).map((warning) => `warn: ${warning}\n`);
   return `${process}${start}${shutdown}${drain}${detached}${warnings.join("")}${lastLineOf(route.path, passed)}`;
 }
 
 /** Liveness is about this process, whatever the store does. */
-function showsDetached({ path }: ViewRoute, { isDetached }: Snapshot): boolean {
-  return isDetached && path !== "livez";
+function shownDetachment({ path }: ViewRoute, { detachment }: Snapshot): Detachment | undefined {
+  return path === "livez" ? undefined : detachment;
 }
 
-function detachedLine(isDetached = false): string {
-  return isDetached ? `warn: ${DETACHED_TEXT}\n` : "";
+function detachedLine(fleet: Detachment | undefined): string {
+  return fleet?.detached === true ? `warn: ${detachedText(fleet.storeFault)}\n` : "";
 }
 
 /** For how long the application has shown no sign of life. */

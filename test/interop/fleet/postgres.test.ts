@@ -248,7 +248,8 @@ describe("PostgreSQL", () => {
     await store.beat(RUN, "1");
     await admin("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()");
     await eventually(async () => !(await succeeds(store.beat(RUN, "2"))), "a beat is refused");
-    assert.match((await failureOf(untilConnected(store))).message, /25006/);
+    const { fault, message } = await failureOf(untilConnected(store));
+    assert.deepEqual([fault, /25006/.test(message)], ["read-only", true]);
     await admin(
       "SET default_transaction_read_only = off",
       "ALTER SYSTEM RESET default_transaction_read_only",

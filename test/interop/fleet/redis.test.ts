@@ -167,8 +167,8 @@ describe("Redis", () => {
   test("a user without EXEC is refused", async () => {
     const rights = RIGHTS.replace(" +exec", "").split(" ");
     await admin("ACL", "SETUSER", "noexec", "on", `>${PASSWORD}`, "~{healthbridge:prod}:*", ...rights);
-    const { code, message } = await failureOf((await open(url({ user: "noexec" }))).beat(RUN, "1"));
-    assert.deepEqual([code, /NOPERM.*'exec'/.test(message)], ["refused", true]);
+    const { code, fault, message } = await failureOf((await open(url({ user: "noexec" }))).beat(RUN, "1"));
+    assert.deepEqual([code, fault, /NOPERM.*'exec'/.test(message)], ["refused", "refused", true]);
   });
 
   test("a command that the user may not send is refused, and the others go on", async () => {
@@ -187,12 +187,15 @@ describe("Redis", () => {
     await store.beat(RUN, "1");
     await admin("REPLICAOF", "127.0.0.1", "1");
     const readOnly = await failureOf(store.beat(RUN, "2"));
-    assert.deepEqual([readOnly.code, /READONLY/.test(readOnly.message)], ["refused", true]);
+    assert.deepEqual(
+      [readOnly.code, readOnly.fault, /READONLY/.test(readOnly.message)],
+      ["refused", "read-only", true],
+    );
     await admin("REPLICAOF", "NO", "ONE");
     await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
     await admin("CONFIG", "SET", "maxmemory", "1");
     const full = await failureOf(store.beat(RUN, "4"));
-    assert.deepEqual([full.code, /OOM/.test(full.message)], ["refused", true]);
+    assert.deepEqual([full.code, full.fault, /OOM/.test(full.message)], ["refused", "out-of-memory", true]);
     await admin("CONFIG", "SET", "maxmemory", "0");
     await eventually(() => succeeds(store.beat(RUN, "5")), "a beat is taken again");
   });

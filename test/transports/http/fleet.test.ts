@@ -76,13 +76,33 @@ describe("a member whose store does not answer", () => {
     assert.match(ask("/readyz?verbose", WITH_TOKEN).body, /detached/);
   });
 
+  for (const [storeFault, words] of [
+    ["read-only", "is read-only"],
+    ["out-of-memory", "is out of memory"],
+    ["refused", "refuses the login or a command"],
+    ["other-node", "is a node of a cluster without the data of the fleet"],
+    ["unreachable", "cannot be reached"],
+    ["timeout", "does not answer in time"],
+  ] as const)
+    test(`says why: ${storeFault}`, () => {
+      const { registry, ask } = fixture();
+      registry.setFleet({ ...DETACHED, storeFault });
+      const text = `detached: the store of the fleet ${words}; this member decides by its own probes`;
+      for (const target of VERBOSE) assert.ok(ask(target).body.includes(`warn: ${text}\n`), target);
+      for (const target of AS_JSON)
+        assert.equal(JSON.parse(ask(target, JSON_TYPE).body).storeFault, storeFault, target);
+      assert.ok(ask("/", BROWSER).body.includes(`<li>D${text.slice(1)}.</li>`));
+      registry.setFleet(stateOf({ storeFault }));
+      assert.doesNotMatch(ask("/readyz", JSON_TYPE).body, /storeFault/, "it is over");
+    });
+
   test("shows it above the services and above one service", () => {
     const { registry, ask } = fixture();
     registry.setFleet(DETACHED);
     for (const target of ["/", "/?service=orders"])
       assert.match(
         ask(target, BROWSER).body,
-        /<ul id="notices"><li>Detached: the store of the fleet does not answer\. [^<]+<\/li>/,
+        /<ul id="notices"><li>Detached: the store of the fleet does not answer; [^<]+<\/li>/,
       );
     registry.setFleet(stateOf());
     for (const target of ["/", "/?service=orders"])

@@ -24,10 +24,6 @@ export interface CheckVoter {
   readonly vote: "passing" | "warning" | "failing" | "abstaining" | undefined;
 }
 
-/** What holds for all statuses of a member that is detached. */
-export const DETACHED_NOTICE =
-  "Detached: the store of the fleet does not answer. Statuses follow from the probes of this member alone.";
-
 /** The members that the bridge shows; `scope: each` has all of them. */
 const MAX_VOTERS = 20;
 

@@ -4,10 +4,12 @@
  *     request --> token? --> Page --renderer: a slice in each turn--> shell, view in pieces, shell
  *                                       '-- one rendering for all requests of one second
  */
+
 import { type AccessToken, isAuthorized } from "../../../core/bearer-token.js";
 import type { Clock } from "../../../core/clock.js";
 import { OVERALL, storedName } from "../../../core/service-name.js";
 import { spanText } from "../../../core/status-words.js";
+import { detachedText } from "../../../core/store-faults.js";
 import type { ServiceStatus, StatusReader } from "../../../registry/ports.js";
 import type { ServiceHistory } from "../../../telemetry/history/service-history.js";
 import type { TransitionHistory } from "../../../telemetry/history/transition-history.js";
@@ -16,7 +18,7 @@ import { parseAccept } from "../accept.js";
 import { type Headers, methodNotAllowed, statusHeaders, textAnswer } from "../answers.js";
 import type { Envelope, Page } from "../page-renderer.js";
 import type { Snapshot, Snapshots } from "../snapshot.js";
-import { DETACHED_NOTICE, fleetSection, type PageFleet } from "./fleet-view.js";
+import { fleetSection, type PageFleet } from "./fleet-view.js";
 import { overviewPieces, type ViewContext } from "./overview.js";
 import { linkTo, type PageRoute } from "./page-query.js";
 import { type OverviewRow, rowsOf } from "./rows.js";
@@ -128,7 +130,7 @@ function noticesOf(
       `The application has not responded for ${spanText(stalledMs)}: every service is not serving.`,
     draining &&
       "This server is draining: it is shutting down, or an operator has drained it. Every service is not serving.",
-    snapshot.isDetached && DETACHED_NOTICE,
+    snapshot.detachment !== undefined && `D${detachedText(snapshot.detachment.storeFault).slice(1)}.`,
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
     held > 0 &&
