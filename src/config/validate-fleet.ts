@@ -136,7 +136,7 @@ function readSharing(
   input: ConfigInput,
 ): ReadonlyMap<string, Sharing> {
   const copies = readCopies(["fleet"], fleet.copies ?? DEFAULTS.copies, input);
-  const common = { copies, agree: readAgree(["fleet"], fleet.agree, copies, input) };
+  const common = { copies, agree: readAgree(fleet.agree, copies, tooManyAgree(["fleet"], input)) };
   return new Map(declared.map((check) => [check.name, sharingOf(check, common, fleet.agree, input)]));
 }
 
@@ -147,8 +147,13 @@ function sharingOf(check: CheckDeclaration, common: Omit<Sharing, "scope">, agre
   const path = ["checks", check.name];
   const scope = readScope(check, entry, input);
   if (scope === "shared") {
+    if (entry.copies === undefined && entry.agree === undefined) return { scope, ...common };
     const copies = entry.copies === undefined ? common.copies : readCopies(path, entry.copies, input);
-    return { scope, copies, agree: readAgree(path, entry.agree ?? agree, copies, input) };
+    if (entry.agree !== undefined)
+      return { scope, copies, agree: readAgree(entry.agree, copies, tooManyAgree(path, input)) };
+    const refuse = (most: number) =>
+      input.refuse([...path, "copies"], `must be at least agree of fleet (${agree}), or write agree too; got ${most}`);
+    return { scope, copies, agree: readAgree(agree, copies, refuse) };
   }
   if (entry.copies !== undefined)
     input.refuse([...path, "copies"], `is only for a check that is shared; this one is ${scope}`);
@@ -182,10 +187,16 @@ function readCopies(path: readonly string[], copies: number, { refuse }: ConfigI
   return Math.min(copies, MAX_COPIES);
 }
 
-function readAgree(path: readonly string[], agree: Agree, copies: number, { refuse }: ConfigInput): number {
+/** @param refuse called with the copies when more must agree than there are */
+function readAgree(agree: Agree, copies: number, refuse: (copies: number, agree: number) => void): number {
   if (agree === undefined || agree === "majority") return Math.floor(copies / 2) + 1;
-  if (agree > copies) refuse([...path, "agree"], `must be at most copies (${copies}); got ${agree}`);
+  if (agree > copies) refuse(copies, agree);
   return Math.min(agree, copies);
+}
+
+function tooManyAgree(path: readonly string[], { refuse }: ConfigInput) {
+  return (copies: number, agree: number) =>
+    refuse([...path, "agree"], `must be at most copies (${copies}); got ${agree}`);
 }
 
 function entryOf(name: string, { content }: ConfigInput): CheckEntry {

@@ -165,6 +165,19 @@ describe("a mistake is refused at its place", () => {
       `${fleet()}checks: { c: { target: "tcp://h:1", copies: 3, agree: 4 } }\n`,
       /checks\.c\.agree: must be at most copies \(3\); got 4/,
     ],
+    "what fleet has, once and not for each check": [
+      `${fleet("agree: 30, copies: 20")}checks: { a: "tcp://h:1", b: { target: "tcp://h:1", scope: each }, c: "tcp://h:2" }\n`,
+      /^1:\d+: fleet\.agree: must be at most copies \(16\); got 30$/,
+      /^1:\d+: fleet\.copies: must be at most 16; got 20$/,
+    ],
+    "fewer copies of a check than agree of fleet, at copies": [
+      `${fleet("agree: 2")}checks: { c: { target: "tcp://h:1", copies: 1 }, d: "tcp://h:1" }\n`,
+      /^2:\d+: checks\.c\.copies: must be at least agree of fleet \(2\), or write agree too; got 1$/,
+    ],
+    "more that agree in a check than copies of fleet, at agree": [
+      `${fleet("copies: 3")}checks: { c: { target: "tcp://h:1", agree: 4 } }\n`,
+      /^2:\d+: checks\.c\.agree: must be at most copies \(3\); got 4$/,
+    ],
     "scope without a fleet": [
       'checks: { c: { target: "tcp://h:1", scope: local } }\n',
       /checks\.c\.scope: needs fleet$/,
