@@ -6,6 +6,7 @@ import type { Run } from "./store.js";
 
 const MAX_HEAD_LENGTH = 256;
 const MAX_ASKS = 16;
+const MAX_UNREAD = 16;
 
 /** `undefined`: it has another form. */
 export function beatOf(
@@ -22,20 +23,14 @@ export function beatOf(
   if (asks === undefined || heard === undefined) return undefined;
   const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
   const isDrained = body.isDrained === true; // an older version does not tell
-  const orders = { asks, maintenance: toldMaintenanceOf(body.maintenance) };
-  return {
-    ...name,
-    head,
-    heard,
-    config,
-    capacity,
-    stalest,
-    isLeaving,
-    isDrained,
-    hasLeft,
-    notifier,
-    ...orders,
-  } satisfies Beat;
+  const unread = isNames(body.unread) ? body.unread : undefined;
+  const rest = { unread, asks, maintenance: toldMaintenanceOf(body.maintenance) };
+  const state = { config, capacity, stalest, isLeaving, isDrained, hasLeft, notifier };
+  return { ...name, head, heard, ...state, ...rest } satisfies Beat;
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= MAX_UNREAD && value.every(isName);
 }
 
 function heardOf(value: unknown): ReadonlyMap<Run, number> | undefined {

@@ -28,6 +28,8 @@ export interface Beat {
   readonly heard: ReadonlyMap<Run, number>;
   /** The digest of the definitions that this run holds. Empty: it does not know them yet, and is no candidate. */
   readonly config: string;
+  /** Configurations of others that it could not read from the store: a member that holds one keeps it there again. At most 16. */
+  readonly unread?: readonly string[] | undefined;
   /** Probes a second that it can do: its weight in the assignment. */
   readonly capacity: number;
   /**

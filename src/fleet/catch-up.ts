@@ -59,13 +59,21 @@ export class CatchUp {
     const heardAt = this.#heardAt;
     const isLate = now - heardAt >= this.#options.leaseMs;
     const isKnown = (member: HeardMember) => this.#isKnown(member, { since: heardAt, now }, members, isCurrent);
-    const isRead = ({ beat, run, ...member }: HeardMember) =>
-      beat === undefined || member.heardAt < heardAt || isCurrent(run);
+    const isRead = (member: HeardMember) =>
+      member.beat === undefined ||
+      member.heardAt < heardAt ||
+      isCurrent(member.run) ||
+      this.#isSilent(member, now - heardAt);
     const wasBehind = this.#isBehind;
     const all = members.all();
     this.#isBehind = now <= heardAt || !all.every(isRead);
     this.#isOver = isLate || (now > heardAt && all.every(isKnown));
     return this.#isOver || (wasBehind && !this.#isBehind);
+  }
+
+  /** Also one whose last beat was still in the store when this member came back: what it told may never come. */
+  #isSilent({ silenceMs }: HeardMember, heardForMs: number): boolean {
+    return Math.min(silenceMs, heardForMs) >= MAX_SILENT_BEATS * this.#options.beatMs;
   }
 
   #isKnown(
@@ -74,11 +82,10 @@ export class CatchUp {
     members: Pick<Members, "isGone">,
     isCurrent: (run: Run) => boolean,
   ): boolean {
-    const { beat, isConfirmed, silenceMs } = member;
+    const { beat, isConfirmed } = member;
     // the votes of another format are not understood
     if (members.isGone(member) || (isConfirmed && beat === undefined)) return true;
-    const maxSilentMs = MAX_SILENT_BEATS * this.#options.beatMs;
-    if (!isConfirmed) return silenceMs >= maxSilentMs;
-    return member.heardAt >= since ? isCurrent(member.run) : now - since >= maxSilentMs;
+    if (this.#isSilent(member, now - since)) return true;
+    return isConfirmed && member.heardAt >= since && isCurrent(member.run);
   }
 }

@@ -45,6 +45,11 @@ export class OtherConfigs {
     return false;
   }
 
+  /** Those of members that are there, and that could not be read. */
+  get unread(): readonly string[] {
+    return [...this.#failed.keys()].slice(0, MAX_CONFIGS);
+  }
+
   digestOf(config: string, check: string): string | undefined {
     return this.#known.get(config)?.get(check);
   }

@@ -99,7 +99,7 @@ export class Fleet {
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
     this.#beat = new OwnBeat({
       ...{ run, settings, codec: this.#codec, checks, ledger: this.#ledger, orders: this.orders, votes: this.#votes },
-      ...{ membership: this.#membership, notifier: this.notifier, rounds: this.#rounds },
+      ...{ membership: this.#membership, notifier: this.notifier, rounds: this.#rounds, configs: this.#configs },
     });
     this.#decisions = new Decisions({
       ...{ clock, run, beatMs, votes, members: this.#membership.members },
@@ -219,6 +219,7 @@ export class Fleet {
       if (silenceMs !== 0) continue;
       if (beat.head !== undefined && beat.hasLeft !== true) this.#mirror.beat(beat.run, beat.head, isLogRead);
       if (isConfirmed) this.orders.hear(beat);
+      if (beat.unread?.includes(this.#membership.self.config)) this.#configs.asked();
     }
     const configs = this.#membership.alive.map(({ beat }) => beat?.config ?? "");
     const records = this.#seating.isRunning ? undefined : this.#seats.all();

@@ -158,7 +158,7 @@ export class FleetMembership {
   /** Keeps the roster until a time. Without any roster, this member is alone in it. */
   freeze(until: number): void {
     if (until === Number.POSITIVE_INFINITY) this.#catchUp.giveUp();
-    else this.#catchUp.begin();
+    else if (!this.isCatchingUp) this.#catchUp.begin();
     this.#frozenUntil = until;
     if (this.roster.length === 0 && !this.#self.isLeaving) this.#settling.adopt([this.self]);
     this.#settle();

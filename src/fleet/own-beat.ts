@@ -8,6 +8,7 @@ import type { NotifierChoice } from "./notifier-choice.js";
 import type { Orders } from "./orders.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Rounds } from "./rounds.js";
+import type { SharedConfigs } from "./shared-configs.js";
 import type { Run } from "./store.js";
 
 export interface OwnBeatDeps {
@@ -21,6 +22,7 @@ export interface OwnBeatDeps {
   readonly orders: Pick<Orders, "forBeat">;
   readonly notifier: Pick<NotifierChoice, "choice">;
   readonly rounds: Pick<Rounds, "isBehind">;
+  readonly configs: Pick<SharedConfigs, "unread">;
 }
 
 /** A beat with 1 vouches for nothing: that is for a member whose writes fail. */
@@ -46,7 +48,7 @@ export class OwnBeat {
   }
 
   #seal(hasLeft: true | undefined): string {
-    const { run, settings, codec, checks, ledger, membership, votes, orders, notifier, rounds } = this.#deps;
+    const { run, settings, codec, checks, ledger, membership, votes, orders, notifier, rounds, configs } = this.#deps;
     const { member, zone, version, capacity } = settings;
     this.counter += 1;
     return codec.sealBeat({
@@ -54,6 +56,7 @@ export class OwnBeat {
       ...{ counter: this.counter, uptimeMs: votes.uptimeMs, head: ledger.head },
       heard: membership.members.counters(),
       config: membership.self.config,
+      unread: configs.unread,
       stalest: rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
       isLeaving: membership.isLeaving,
       isDrained: membership.isDrained,

@@ -176,7 +176,7 @@ export class Rounds {
     const isLost = !isOverlapped && ledger.isLost(heard);
     if (isLost) await this.#restore();
     else if (!isOverlapped) this.#calls.recovered("rewrite");
-    if (!isLost && ledger.hasChanges) this.changed();
+    if (ledger.hasChanges) this.changed();
     this.#run(this.#resync());
     return this.isCut ? "failed" : "done";
   }

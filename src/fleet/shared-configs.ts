@@ -2,7 +2,7 @@
  * The definitions of other members, through the store: they are read once for each digest, and the own ones are kept there.
  *
  *     beats --digests that are not ours--> store.text --> who holds which definition of a check
- *     own definitions --every ten minutes, and after a loss--> store.keepText
+ *     own definitions --every ten minutes, after a loss, and when another member could not read them--> store.keepText
  */
 import type { Clock } from "../core/clock.js";
 import { FORMAT } from "./beat.js";
@@ -25,6 +25,9 @@ const FORGED_PAUSE_MS = 10_000;
 /** The store keeps a configuration for an hour. */
 const KEEP_MS = 600_000;
 
+/** A text that others cannot read for another reason is not written with each beat. */
+const MIN_KEEP_MS = 5_000;
+
 export class SharedConfigs {
   readonly #deps: SharedConfigsDeps;
   readonly #others = new OtherConfigs();
@@ -42,6 +45,16 @@ export class SharedConfigs {
   /** The digest of a check in a configuration of another member; `undefined` where it is not known. */
   digestOf(config: string, check: string): string | undefined {
     return this.#others.digestOf(config, check);
+  }
+
+  /** Configurations of other members that the store does not have: the own beats say so. */
+  get unread(): readonly string[] {
+    return this.#others.unread;
+  }
+
+  /** Another member could not read the own definitions. The store may have lost them alone, or not have had them yet. */
+  asked(): void {
+    if (this.#deps.clock.now() >= this.#keptAt + MIN_KEEP_MS) this.keepAgain();
   }
 
   /** The own definitions have changed, or the store may have lost them. */

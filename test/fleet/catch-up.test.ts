@@ -118,6 +118,27 @@ describe("a member whose store is back has caught up", () => {
     assert.equal(joiner.catchUp.isOver, true);
   });
 
+  it("without a run that was heard once: its last beat was still in the store, and what it told may be lost", () => {
+    const joiner = attached();
+    for (const counter of [3, 4]) {
+      joiner.round({ a: counter, b: 3 }, ["a"]);
+      assert.equal(joiner.catchUp.isOver, false);
+    }
+    assert.equal(joiner.round({ a: 5, b: 3 }, ["a"]), true);
+    assert.deepEqual([joiner.catchUp.isOver, joiner.catchUp.isBehind], [true, false]);
+  });
+
+  it("without one that has told more and is silent, but not without one that is heard", () => {
+    for (const beats of [
+      [3, 4, 4, 4],
+      [3, 4, 5, 6],
+    ]) {
+      const joiner = attached();
+      for (const [index, counter] of beats.entries()) joiner.round({ a: index + 3, b: counter }, ["a"]);
+      assert.equal(joiner.catchUp.isOver, beats.at(-1) === 4);
+    }
+  });
+
   it("without a run that has left", () => {
     const joiner = attached();
     const left = { ...beatOf("b", 3), hasLeft: true };

@@ -33,6 +33,7 @@ const BEAT: Beat = {
   head: "a head, which has a signature of its own",
   heard: new Map([[OTHER_RUN, 12]]),
   config: "c1",
+  unread: ["c2"],
   capacity: 4_000,
   stalest: 0.25,
   isLeaving: false,
@@ -67,6 +68,15 @@ describe("a signed record", () => {
       const beat = { ...BEAT, ...change };
       const expected = { ...beat, hasLeft: beat.hasLeft ?? false };
       assert.deepEqual(codec.openBeat(RUN, codec.sealBeat(beat)), { kind: "beat", beat: expected });
+    });
+
+  for (const unread of [undefined, "c2", [""], [7], new Array(17).fill("c2")])
+    test(`is a beat without what it could not read, when that is ${JSON.stringify(unread)?.slice(0, 12)}`, () => {
+      const beat = { ...BEAT, unread } as Beat; // another version may write anything
+      assert.deepEqual(codec.openBeat(RUN, codec.sealBeat(beat)), {
+        kind: "beat",
+        beat: { ...BEAT, unread: undefined },
+      });
     });
 
   /** Not a constant: each test runs the code that it judges. */

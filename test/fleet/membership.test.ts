@@ -262,6 +262,25 @@ describe("while the store is away", () => {
     assert.equal(bench.membership.isCatchingUp, true);
   });
 
+  for (const [title, beats, isCatchingUp] of [
+    ["knows what each run says that it has heard since it answers", ["a b"], false],
+    ["does not wait longer for one that is silent", ["a", "a"], false],
+    ["waits for one that was not heard yet", ["a"], true],
+  ] as const)
+    it(`it catches up from its first answer on, and not again when it is attached: it ${title}`, async () => {
+      const bench = await joined();
+      bench.membership.freeze(Number.POSITIVE_INFINITY);
+      await bench.clock.advance(20_000);
+      bench.membership.hearAgain(20_000);
+      bench.round("a");
+      for (const names of beats) {
+        await bench.clock.advance(1_000);
+        bench.membership.freeze(bench.clock.now() + 5_000);
+        bench.round(names);
+      }
+      assert.equal(bench.membership.isCatchingUp, isCatchingUp);
+    });
+
   it("a member without a roster is alone in it, unless it leaves", () => {
     const bench = new Bench();
     bench.membership.freeze(Number.POSITIVE_INFINITY);

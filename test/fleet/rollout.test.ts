@@ -1,7 +1,7 @@
 /** A rollout of another way to share checks: one member has it already. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { definitions, World } from "./fleet-world.js";
+import { definition, definitions, type TestMember, World } from "./fleet-world.js";
 
 it("a rollout of more copies is seen, and a target that fails is told in time by those that have it and those that have not", async () => {
   const world = new World(3);
@@ -53,4 +53,29 @@ for (const text of [undefined, "", "forged"])
       spoil();
     }
     assert.ok(joiner.probed().length > 0, "it probes");
+  });
+
+/** The store loses the configuration of those that are there, and they do not see it by their own records. */
+const LOSSES: Readonly<Record<string, (world: World) => void>> = {
+  "evicts it": ({ store }) => store.texts.clear(),
+  "spoils it": ({ store }) => {
+    for (const name of store.texts.keys()) store.texts.set(name, "forged");
+  },
+  "is flushed before they have a vote": ({ store }) => store.flush(),
+};
+for (const [title, lose] of Object.entries(LOSSES))
+  it(`a member of another configuration knows who owns a check within a lease, also when the store ${title}`, async () => {
+    const world = new World(3);
+    world.isSilent = title.includes("vote");
+    const [a] = await world.grow(2, definitions(10, { copies: 1, agree: 1 }));
+    if (a === undefined) throw new Error("it is there");
+    lose(world);
+    const c = world.add("c", [...definitions(10, { copies: 1, agree: 1 }), definition("check-c")]);
+    await world.seconds(12);
+    const ownersAt = (member: TestMember, check: string) =>
+      member.fleet.readings.owners(check)?.owners.flatMap(({ member, isOwner }) => (isOwner ? [member] : []));
+    const checks = definitions(10).map(({ check }) => check);
+    for (const check of checks) assert.deepEqual(ownersAt(c, check), ownersAt(a, check), check);
+    assert.ok(checks.some((check) => ownersAt(a, check)?.includes("c")));
+    assert.ok(checks.some((check) => !ownersAt(a, check)?.includes("c")));
   });

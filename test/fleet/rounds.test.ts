@@ -353,6 +353,27 @@ describe("a store that has lost own votes", () => {
     assert.deepEqual([bench.losses, bench.store.counts.rewrites], [0, 0]);
   });
 
+  it("gets them and what has changed since with one beat, also when a write has failed or the store was away", async () => {
+    const faults: Readonly<Record<string, (bench: Bench) => void>> = {
+      nothing: () => {},
+      "a write failed": ({ store }) => Object.assign(store.faults, { isAway: true }),
+      "no cell was left": ({ store }) => store.evict({ run: RUN }),
+    };
+    for (const [title, fault] of Object.entries(faults)) {
+      const bench = await new Bench().started(10);
+      bench.set({ x: "passing" });
+      await bench.clock.advance(900);
+      fault(bench);
+      bench.set({ x: "failing", y: "passing" });
+      await bench.clock.advance(2_000);
+      bench.store.flush();
+      bench.store.faults.isAway = false;
+      await bench.clock.advance(1_070);
+      assert.deepEqual(bench.stored(), { x: "failing", y: "passing" }, title);
+      assert.equal(bench.rounds.isBehind, false, title);
+    }
+  });
+
   it("gets them after the write that was under way", async () => {
     const bench = await new Bench().started(10);
     bench.set({ x: "passing" });

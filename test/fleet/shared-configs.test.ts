@@ -64,16 +64,31 @@ describe("the definitions of another member", () => {
     ["cannot be read, because the store is away", (bench) => Object.assign(bench.store.faults, { isAway: true })],
   ];
   for (const [title, set] of missing)
-    it(`are read again with the next beat, when they ${title}`, async () => {
+    it(`are read again with the next beat, when they ${title}; until then, the own beats say so`, async () => {
       const bench = new Bench();
       set(bench);
       await bench.exchange(["other"]);
       assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [0, undefined]);
+      assert.deepEqual(bench.configs.unread, ["other"]);
       bench.store.faults.isAway = false;
       bench.keeps("other", { x: "d1" });
       await bench.exchange(["other"]);
       assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [1, "d1"]);
+      assert.deepEqual(bench.configs.unread, []);
     });
+
+  it("are not asked for when no member has them any more", async () => {
+    const bench = new Bench();
+    await bench.exchange(["other"]);
+    await bench.exchange([]);
+    assert.deepEqual(bench.configs.unread, []);
+  });
+
+  it("are asked for in part, when there are very many", async () => {
+    const bench = new Bench();
+    await bench.exchange(Array.from({ length: 40 }, (_, index) => `other-${index}`));
+    assert.equal(bench.configs.unread.length, 16);
+  });
 });
 
 it("a text that cannot be read is read again after 10 s, and not with each beat: it may be long", async () => {
@@ -143,5 +158,16 @@ describe("the own definitions", () => {
     bench.configs.keepAgain();
     await bench.exchange();
     assert.notEqual(kept(bench), undefined);
+  });
+
+  it("are kept again when another member could not read them, at most each five seconds", async () => {
+    const bench = new Bench();
+    const times: number[] = [];
+    bench.connection.keepText = async () => void times.push(bench.clock.now());
+    for (; bench.clock.now() < 12_000; bench.clock.stall(1_000)) {
+      bench.configs.asked();
+      await bench.exchange();
+    }
+    assert.deepEqual(times, [0, 5_000, 10_000]);
   });
 });

@@ -129,6 +129,8 @@ export class MemberFacts {
   readonly format: 1 | 2;
   readonly startedAt: number;
   diedAt: number | undefined;
+  /** Its end was in order: its last beat has said so. */
+  hasLeft = false;
   pausedAt: number | undefined;
   /** Its loop runs, but probes do not start: it sends no beat. */
   stalledAt: number | undefined;
@@ -274,7 +276,8 @@ export class Facts {
   }
 
   /** It ends: killed, or after it has left. */
-  end(member: MemberFacts, text: string): void {
+  end(member: MemberFacts, text: "is killed" | "has left"): void {
+    member.hasLeft = text === "has left";
     this.#whileProbersChange(member, () => {
       this.#unhear(member);
       member.diedAt = this.now;

@@ -40,8 +40,11 @@ const LINGER_MS = TAKEOVER_MS + EDGE_MS;
 /** A member that hears nothing for less time than this cannot break a promise by that. */
 const MIN_DEAF_MS = 10_000;
 
+/** A list of members that keeps changing is acted on after so many settle times. */
+const MAX_SETTLES = 3;
+
 /** Without a fault for this time, members agree who is alive. */
-const CALM_MS = LEASE_MS + 3 * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
+const CALM_MS = LEASE_MS + MAX_SETTLES * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
 
 /** Of the bound of a gap. */
 const GAP_TOLERANCE_MS = 500;
@@ -259,8 +262,10 @@ export class Oracle {
       if (vote.failingUntil >= since) {
         failing += 1;
         if (voter === member && this.#decidesAlone(member, check)) return;
-      } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs)
-        good += this.#hasSeat(voter, check) && this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
+      } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs) {
+        const hasSeat = this.#hasSeat(voter, check) && (hasTurned || this.#isSettled(voter, member));
+        good += hasSeat && this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
+      }
     }
     // there is no vote, or one of them has not voted yet: what it was, until it is stale
     if (!hasTurned && (good === 0 || this.#isAwaited(member, check))) return;
@@ -269,9 +274,23 @@ export class Oracle {
     this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
   }
 
-  /** Of a check that each member probes, those that stay decide: one that leaves has no successor. */
-  #hasSeat(voter: MemberFacts, { scope }: CheckFacts): boolean {
-    return scope !== "each" || voter.isCandidate;
+  /**
+   * Of a check that each member probes, those that stay decide: one that leaves has no successor. One that has left is known
+   * to be gone: it does not see in place of a successor that says that it cannot look.
+   */
+  #hasSeat(voter: MemberFacts, check: CheckFacts): boolean {
+    if (voter.hasLeft)
+      for (const [other, { isProbing }] of check.votes)
+        if (isProbing && other.isIsolated && this.#isSameDefinition(voter, other, check)) return false;
+    return check.scope !== "each" || voter.isCandidate;
+  }
+
+  /** A member that has joined, or that was silent for a lease, gets its seats when the list of members has settled. */
+  #isSettled(voter: MemberFacts, member: MemberFacts): boolean {
+    const { now } = this.#facts;
+    // what has joined while this member was deaf is new to it
+    const learnedAt = voter.startedAt > member.unstableFrom ? (member.reachedSince ?? now) : Number.NEGATIVE_INFINITY;
+    return now - Math.max(joinedAt(voter, now), learnedAt) >= CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
@@ -297,8 +316,9 @@ export class Oracle {
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
-      // its counter must have been seen to grow
-      if ((voter.diedAt ?? now) < member.startedAt + CATCH_UP_MS) continue;
+      // its counter must have been seen to grow: of one that is new to this member, since this member hears
+      const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
+      if (isNew && (voter.diedAt ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -473,6 +493,12 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
     const candidates = all.filter(({ isCandidate }) => isCandidate).length;
     return { all: new Set(all), first, candidates, canAllSee: !members.some(({ isIsolated }) => isIsolated) };
   });
+}
+
+/** Since when the others can count on it: its start, or its return when it was silent for a lease. */
+function joinedAt({ startedAt, reachedSince, unstableFrom }: MemberFacts, now: number): number {
+  const wasGone = (reachedSince ?? now) - unstableFrom >= LEASE_MS - 1.5 * BEAT_MS;
+  return wasGone ? (reachedSince ?? now) : startedAt;
 }
 
 function describe({ scope, copies, agree, target, turnedAt, intervalMs }: CheckFacts): string {

@@ -62,7 +62,7 @@ export class FleetWorld {
   }
 
   /** It is killed, or has left. */
-  end(member: SimMember, text: string): void {
+  end(member: SimMember, text: "is killed" | "has left"): void {
     if (member.facts.diedAt !== undefined) return;
     this.members.delete(member.facts);
     this.facts.end(member.facts, text);
