@@ -4,19 +4,17 @@
  *     own vote --------.
  *     votes of others --+--> those that count, and until when --> agreement --> tell the checks, when it is another decision,
  *     owners ----------'                                                        or when the one that they have runs out
- *
- * The vote of another member counts until its result may be too old: its beat says how old the oldest of its results is, and
- * after the last beat that was heard the age grows.
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
 import { agreedOn, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "./agreement.js";
-import { AGE_TOLERANCE, type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
-import type { HeardMember, Members } from "./members.js";
+import { type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
+import type { Members } from "./members.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
 import type { Run } from "./store.js";
-import type { Cell, Decision, Definition } from "./vote.js";
+import { countsNow, reportValidity, validityOf } from "./validity.js";
+import type { Cell, Decision } from "./vote.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -37,11 +35,10 @@ export interface DecisionsDeps {
   readonly isCatchingUp: () => boolean;
   /** Votes that were told are not known yet: each check stays what it was, and stale when that counts no more. */
   readonly isBehind: () => boolean;
+  /** Monotonic time at which the store was gone last. */
+  readonly detachedAt: () => number;
   readonly tell: (check: string, decision: Decision) => void;
 }
-
-/** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
-const MIN_VALID_BEATS = 2;
 
 /** A decision is told again when so much of its time is left. */
 const RENEWAL_SHARE = 0.5;
@@ -168,12 +165,14 @@ export class Decisions {
   }
 
   /** Of another member that is alive. */
-  #voteOf(owner: Run, { check, definition }: CheckRecord): SeatVote | undefined {
+  #voteOf(owner: Run, record: CheckRecord): SeatVote | undefined {
+    const { check, definition } = record;
     const { members, votes, beatMs } = this.#deps;
     for (const { run, cell } of votes(check)) {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote, heardAt: member.heardAt }, record)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -194,7 +193,12 @@ export class Decisions {
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
+    const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#votesOn(record)) {
+      if (this.#isDoubted(vote, record)) {
+        if (ownSeenAt > this.#deps.detachedAt()) continue;
+        reviewAt = now;
+      }
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;
       else former.push(vote);
@@ -213,6 +217,12 @@ export class Decisions {
     }
     record.reviewAt = reviewAt;
     return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+  }
+
+  /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
+  #isDoubted({ run, vote, heardAt }: Pick<FormerVote, "run" | "vote" | "heardAt">, { own }: CheckRecord): boolean {
+    if (vote.state !== "failing" || run === this.#deps.run || heardAt >= this.#deps.detachedAt()) return false;
+    return own?.vote.state === "passing" || own?.vote.state === "warning";
   }
 
   /** Of those that have a vote under the present definition. */
@@ -259,30 +269,4 @@ export class Decisions {
     if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
   }
-}
-
-function countsNow(seat: SeatVote | undefined, now: number): seat is SeatVote {
-  return seat !== undefined && seat.vote.state !== "abstaining" && seat.validUntil > now;
-}
-
-/**
- * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.
- * A beat says nothing of votes that this member has no copy of yet, and with a `stalest` of 1, it vouches for nothing.
- */
-export function validityOf(
-  { vouch }: Pick<HeardMember, "vouch">,
-  { staleAfterMs }: Definition,
-  beatMs: number,
-): number {
-  if (vouch === undefined) return Number.NEGATIVE_INFINITY;
-  const left = staleAfterMs * (1 - Math.max(0, vouch.stalest));
-  return vouch.provenAt + Math.min(staleAfterMs, Math.max(left, MIN_VALID_BEATS * beatMs));
-}
-
-/** The same for a report that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
-export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
-  // how long ago a process beat that was never seen to live is not known
-  if (member.beat === undefined || !member.isConfirmed) return Number.NEGATIVE_INFINITY;
-  const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
-  return member.provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
 }

@@ -22,6 +22,7 @@ export class Detachment {
   /** Milliseconds for which the store has not answered. */
   #awayMs = 0;
   #isDetached = false;
+  #detachedAt = Number.NEGATIVE_INFINITY;
   #frozenUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: DetachmentOptions, startedAt: number) {
@@ -31,6 +32,11 @@ export class Detachment {
 
   get isDetached(): boolean {
     return this.#isDetached;
+  }
+
+  /** Monotonic time at which it began last: minus infinity when it never did. */
+  get detachedAt(): number {
+    return this.#detachedAt;
   }
 
   /** Monotonic time until which nothing is taken over or given up. */
@@ -56,6 +62,7 @@ export class Detachment {
     this.#tickedAt = now;
     if (this.#isDetached || this.#awayMs < leaseMs) return false;
     this.#isDetached = true;
+    this.#detachedAt = now;
     return true;
   }
 

@@ -106,6 +106,7 @@ export class Fleet {
       ownCell: (check) => this.#ledger.get(check),
       isCatchingUp: () => this.#membership.isCatchingUp,
       isBehind: () => this.#membership.isBehind,
+      detachedAt: () => this.#detachment.detachedAt,
       tell: (check, decision) => checks.decide(check, decision),
     });
     this.#seats = new Seats({

@@ -43,6 +43,7 @@ class Bench {
       ownCell: () => this.ownCell,
       isCatchingUp: () => this.isCatchingUp,
       isBehind: () => this.isBehind,
+      detachedAt: () => Number.NEGATIVE_INFINITY,
       tell: (_, decision) => this.told.push(decision),
     });
   }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runAtOnce } from "../../src/core/turns.js";
 import type { SeatVote } from "../../src/fleet/agreement.js";
-import { Decisions, reportValidity, validityOf } from "../../src/fleet/decisions.js";
+import { Decisions } from "../../src/fleet/decisions.js";
 import { type HeardMember, Members } from "../../src/fleet/members.js";
 import { toRosterMember } from "../../src/fleet/roster.js";
 import type { CheckRecord } from "../../src/fleet/seats.js";
+import { reportValidity, validityOf } from "../../src/fleet/validity.js";
 import type { Cell, Decision, Definition, VoteState } from "../../src/fleet/vote.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
@@ -95,6 +97,7 @@ class Table {
   readonly told: Decision[] = [];
   isCatchingUp = false;
   isBehind = false;
+  detachedAt = Number.NEGATIVE_INFINITY;
   readonly decisions: Decisions;
   readonly record: CheckRecord;
   readonly #cells: { readonly run: string; readonly cell: Cell }[] = [];
@@ -106,6 +109,7 @@ class Table {
       ownCell: () => undefined,
       isCatchingUp: () => this.isCatchingUp,
       isBehind: () => this.isBehind,
+      detachedAt: () => this.detachedAt,
       tell: (_, decision) => void this.told.push(decision),
     });
     const roster = owners.map((run) => toRosterMember({ run, name: run, zone: undefined, capacity: 1, config: "" }));
@@ -165,6 +169,54 @@ describe("a member that is alone without the store", () => {
       table.decisions.isAlone = true;
       assert.equal(table.decide(), state);
     });
+});
+
+describe("a failure that another member told before the store was gone", () => {
+  const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 30_000 };
+  // all were heard at 0
+  const rows: readonly (readonly [
+    title: string,
+    owners: readonly string[],
+    own: readonly [state: VoteState, seenAt: number],
+    change: { readonly detachedAt?: number; readonly isAlone?: boolean },
+    state: string,
+  ])[] = [
+    ["counts no more when this member sees a pass since then", ["a", "b"], ["passing", 8_000], {}, "passing"],
+    ["counts no more beside a warning", ["a", "b"], ["warning", 8_000], {}, "warning"],
+    ["counts no more for an owner that this member is too", ["a", "self"], ["passing", 8_000], {}, "passing"],
+    [
+      "counts no more when the store is back, before they are heard",
+      ["a"],
+      ["passing", 8_000],
+      { isAlone: false },
+      "passing",
+    ],
+    ["counts beside an older pass", ["a", "b"], ["passing", 4_000], {}, "failing"],
+    ["counts beside a failure", ["a", "b"], ["failing", 8_000], {}, "failing"],
+    ["counts while this member cannot look", ["a", "b"], ["abstaining", 8_000], {}, "failing"],
+    ["counts when they were heard since", ["a", "b"], ["passing", 8_000], { detachedAt: -1 }, "failing"],
+  ];
+  for (const [title, owners, [state, seenAt], change, expected] of rows)
+    it(title, () => {
+      const table = new Table(FAILING, owners, { agree: owners.length }).own(state, seenAt + 30_000);
+      for (const owner of owners) if (owner !== "self") table.vote(owner, "failing", 30_000);
+      table.clock.stall(9_000);
+      const { isAlone = true, ...rest } = change;
+      Object.assign(table, { detachedAt: 5_000, ...rest });
+      table.decisions.isAlone = isAlone;
+      assert.equal(table.decide(), expected);
+    });
+});
+
+it("a failure that was told before the store was gone is looked at again with each beat until this member knows better", () => {
+  const table = new Table({ state: "failing", reason: undefined, validUntil: 30_000 }, ["a"], { copies: 1, agree: 1 });
+  table.vote("a", "failing", 30_000).own("passing", 34_000);
+  table.clock.stall(9_000);
+  Object.assign(table, { detachedAt: 5_000 }).decisions.isAlone = true;
+  assert.deepEqual([table.decide(), table.record.reviewAt], ["failing", 9_000]);
+  table.own("passing", 38_000);
+  runAtOnce(table.decisions.renew([table.record]));
+  assert.deepEqual([table.record.decision.state, table.record.reviewAt], ["passing", Number.POSITIVE_INFINITY]);
 });
 
 describe("a decision that runs out before the next beat", () => {

@@ -252,6 +252,8 @@ export class Oracle {
     if (check.target === "down") return;
     const { now } = this.#facts;
     const { staleAfterMs } = check;
+    if (this.#seesItself(member, check))
+      this.#fault("false down", member, check, "it hears no other member, and sees the target pass");
     const from = this.#knownFrom(member);
     let failing = 0;
     let good = 0;
@@ -272,6 +274,15 @@ export class Oracle {
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
     if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
     this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
+  }
+
+  /** A member that hears nothing for long decides by its own eyes. */
+  #seesItself(member: MemberFacts, check: CheckFacts): boolean {
+    const { now } = this.#facts;
+    const vote = check.votes.get(member);
+    if (vote === undefined || !isGood(vote.state) || !member.isProbing || !member.probesAll) return false;
+    const deafFrom = Math.max(member.deafSince ?? now, member.wokeAt);
+    return vote.lastResultAt > deafFrom + MIN_DEAF_MS && now - Math.max(vote.since, vote.lastResultAt) > BEAT_MS;
   }
 
   /**
