@@ -21,7 +21,7 @@ export class CatchUp {
   readonly #options: CatchUpOptions;
   #isOver = false;
   #isBehind = true;
-  /** The first round that has succeeded since it began. */
+  /** The first round since it began. */
   #heardAt: number | undefined;
 
   constructor(options: CatchUpOptions) {
@@ -49,15 +49,21 @@ export class CatchUp {
     this.#isOver = true;
   }
 
+  /** A round has failed. True: with this, a lease is over, and this member decides by what it has. */
+  failed(now: number): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = this.#isLate(now);
+    return this.#isOver;
+  }
+
   /**
    * A round has succeeded, or votes have come. True: with this it has caught up, or is behind no more.
    * @param isCurrent whether the copy has all that the last beat of a run has told
    */
   review(members: Pick<Members, "all" | "isGone">, isCurrent: (run: Run) => boolean, now: number): boolean {
     if (this.#isOver) return false;
-    this.#heardAt ??= now;
-    const heardAt = this.#heardAt;
-    const isLate = now - heardAt >= this.#options.leaseMs;
+    const isLate = this.#isLate(now);
+    const heardAt = this.#heardAt ?? now;
     const isKnown = (member: HeardMember) => this.#isKnown(member, { since: heardAt, now }, members, isCurrent);
     const isRead = (member: HeardMember) =>
       member.beat === undefined ||
@@ -69,6 +75,12 @@ export class CatchUp {
     this.#isBehind = now <= heardAt || !all.every(isRead);
     this.#isOver = isLate || (now > heardAt && all.every(isKnown));
     return this.#isOver || (wasBehind && !this.#isBehind);
+  }
+
+  /** A lease after the first round. */
+  #isLate(now: number): boolean {
+    this.#heardAt ??= now;
+    return now - this.#heardAt >= this.#options.leaseMs;
   }
 
   /** Also one whose last beat was still in the store when this member came back: what it told may never come. */

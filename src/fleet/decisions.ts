@@ -120,8 +120,8 @@ export class Decisions {
   haveOwnersVoted(record: CheckRecord): boolean {
     const now = this.#deps.clock.now();
     const voted = new Set<Run>();
-    for (const { run, vote, validUntil } of this.#votesOn(record))
-      if (vote.state !== "abstaining" && validUntil > now) voted.add(run);
+    for (const vote of this.#votesOn(record))
+      if (countsNow(vote, now) && !this.#isDoubted(vote, record)) voted.add(vote.run);
     return record.owners.length > 0 && record.owners.every(({ run }) => voted.has(run));
   }
 
@@ -172,7 +172,7 @@ export class Decisions {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
-      if (this.#isDoubted({ run, vote: cell.vote, heardAt: member.heardAt }, record)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -193,19 +193,20 @@ export class Decisions {
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
+    const detachedAt = this.#deps.detachedAt();
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#votesOn(record)) {
       if (this.#isDoubted(vote, record)) {
-        if (ownSeenAt > this.#deps.detachedAt()) continue;
+        if (ownSeenAt > detachedAt) continue;
         reviewAt = now;
       }
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;
       else former.push(vote);
-      const isCounted = vote.validUntil > now;
-      // the vote of a member that is gone ends; that of one that was not heard may count with its next beat
-      if (isCounted && !vote.isAlive) reviewAt = Math.min(reviewAt, vote.validUntil);
-      if (!isCounted && vote.isAlive && vote.vote.state !== "abstaining") reviewAt = now;
+      if (vote.vote.state === "abstaining") continue;
+      // a vote ends when no beat comes; that of one that was not heard may count with its next beat
+      if (vote.validUntil <= now && vote.isAlive && vote.heardAt >= detachedAt) reviewAt = now;
+      if (vote.validUntil > now && vote.run !== self) reviewAt = Math.min(reviewAt, vote.validUntil);
     }
     const awaitedMs = this.isAlone ? 0 : MAX_AWAITED_STALE_TIMES * definition.staleAfterMs;
     const awaitedUntil = record.ownersSince + awaitedMs;
@@ -220,9 +221,11 @@ export class Decisions {
   }
 
   /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
-  #isDoubted({ run, vote, heardAt }: Pick<FormerVote, "run" | "vote" | "heardAt">, { own }: CheckRecord): boolean {
-    if (vote.state !== "failing" || run === this.#deps.run || heardAt >= this.#deps.detachedAt()) return false;
-    return own?.vote.state === "passing" || own?.vote.state === "warning";
+  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
+    if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
+    const member = this.#deps.members.get(run);
+    // the last beat of a member that has died may still be in a store that is back
+    return member !== undefined && member.provenAt < this.#deps.detachedAt();
   }
 
   /** Of those that have a vote under the present definition. */

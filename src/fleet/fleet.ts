@@ -220,11 +220,10 @@ export class Fleet {
       if (silenceMs !== 0) continue;
       if (beat.head !== undefined && beat.hasLeft !== true) this.#mirror.beat(beat.run, beat.head, isLogRead);
       if (isConfirmed) this.orders.hear(beat);
-      if (beat.unread?.includes(this.#membership.self.config)) this.#configs.asked();
     }
-    const configs = this.#membership.alive.map(({ beat }) => beat?.config ?? "");
+    const others = this.#membership.alive.flatMap(({ beat }) => beat ?? []);
     const records = this.#seating.isRunning ? undefined : this.#seats.all();
-    this.#background(this.#configs.exchange(this.#membership.self.config, configs, records));
+    this.#background(this.#configs.exchange(this.#membership.self.config, others, records));
     this.#vouch();
     this.notifier.hear(startedAt, this.#membership.alive, this.#membership.isCatchingUp);
     this.#forgetDead();
@@ -232,14 +231,14 @@ export class Fleet {
 
   #tick(outcome: "done" | "failed" | "silent"): void {
     const { clock, onEvent } = this.#deps;
-    const now = clock.now();
-    if (outcome === "silent") this.#detachment.silent(now);
-    if (outcome === "failed" && this.#detachment.failed(now)) {
+    if (outcome === "silent") this.#detachment.silent(clock.now());
+    if (outcome === "failed" && this.#detachment.failed(clock.now())) {
       this.#membership.freeze(Number.POSITIVE_INFINITY);
       const probesAll = this.#detachment.probesAll(this.#seats.rate());
       onEvent({ kind: "detached", probesAll, fault: this.readings.storeFailure?.fault });
       this.#seating.startAnew();
     }
+    if (outcome === "failed" && this.#membership.missRound()) this.#decisions.reviewAll();
     const records = this.#view.newlyRefused();
     if (records > 0) onEvent({ kind: "record-refused", records });
     if (!this.#isRenewing) this.#background(this.#renew());
@@ -278,8 +277,7 @@ export class Fleet {
     yield* this.#handOver.releaseAll();
     yield* this.#decisions.renew(this.#seats.all());
     for (const record of this.#seats.heartbeats()) {
-      const { roster } = this.#membership;
-      const isKeeper = ownersOf(record.hash, 1, roster)[0]?.run === this.run;
+      const isKeeper = ownersOf(record.hash, 1, this.#membership.roster)[0]?.run === this.run;
       if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);
       yield;
     }

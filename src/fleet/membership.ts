@@ -150,6 +150,11 @@ export class FleetMembership {
     return isNews;
   }
 
+  /** A round has failed. True: this member waits no longer for what the others say. */
+  missRound(): boolean {
+    return this.#catchUp.failed(this.#deps.clock.now());
+  }
+
   /** The store answers after a time: for a lease or longer, the others may have said more than what comes first now. */
   hearAgain(deafMs: number): void {
     if (deafMs >= this.#deps.settings.leaseMs) this.#catchUp.begin();

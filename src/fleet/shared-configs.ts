@@ -5,7 +5,7 @@
  *     own definitions --every ten minutes, after a loss, and when another member could not read them--> store.keepText
  */
 import type { Clock } from "../core/clock.js";
-import { FORMAT } from "./beat.js";
+import { type Beat, FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import { heldAs, OtherConfigs } from "./configs.js";
 import type { CheckRecord } from "./seats.js";
@@ -52,11 +52,6 @@ export class SharedConfigs {
     return this.#others.unread;
   }
 
-  /** Another member could not read the own definitions. The store may have lost them alone, or not have had them yet. */
-  asked(): void {
-    if (this.#deps.clock.now() >= this.#keptAt + MIN_KEEP_MS) this.keepAgain();
-  }
-
   /** The own definitions have changed, or the store may have lost them. */
   keepAgain(): void {
     this.#keptAt = Number.NEGATIVE_INFINITY;
@@ -64,13 +59,20 @@ export class SharedConfigs {
 
   /**
    * @param own the digest of the own definitions; empty: there are none yet
+   * @param others what the last beats of the others say
    * @param records the own definitions; `undefined`: they are being changed, and do not have that digest now
    */
-  async exchange(own: string, others: readonly string[], records: Iterable<CheckRecord> | undefined): Promise<void> {
-    const missing = this.#others.missing(
-      others.filter((config) => config !== "" && config !== own),
-      this.#deps.clock.now(),
-    );
+  async exchange(
+    own: string,
+    others: readonly Pick<Beat, "config" | "unread">[],
+    records: Iterable<CheckRecord> | undefined,
+  ): Promise<void> {
+    const now = this.#deps.clock.now();
+    const configs = others.map(({ config }) => config).filter((config) => config !== "" && config !== own);
+    const missing = this.#others.missing(configs, now);
+    // the store may have lost them alone, or not have had them yet
+    const isAsked = others.some(({ unread }) => unread?.includes(own));
+    if (isAsked && now >= this.#keptAt + MIN_KEEP_MS) this.keepAgain();
     await Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own, records)]);
   }
 

@@ -139,6 +139,25 @@ describe("a member whose store is back has caught up", () => {
     }
   });
 
+  for (const [title, rounds, lateMs] of [
+    ["it was gone again after the first round", 1, LEASE_MS],
+    ["it was gone again after some rounds", 3, 3_000],
+    ["it answered a read alone", 0, 6_000],
+  ] as const)
+    it(`a lease later, when the store is gone again and no round succeeds: ${title}`, () => {
+      const joiner = attached();
+      for (let round = 0; round < rounds; round += 1) joiner.round({ a: 3 + round, b: 3 + round }, ["a"]);
+      let failedMs = 0;
+      for (let isOver = false; !isOver; failedMs += BEAT_MS) {
+        assert.ok(failedMs < 10_000, "it is waited for");
+        assert.equal(joiner.catchUp.isOver, false);
+        joiner.now += BEAT_MS;
+        isOver = joiner.catchUp.failed(joiner.now);
+      }
+      assert.deepEqual([failedMs, joiner.catchUp.isOver, joiner.catchUp.isBehind], [lateMs, true, false]);
+      assert.equal(joiner.catchUp.failed(joiner.now + LEASE_MS), false, "it is told once");
+    });
+
   it("without a run that has left", () => {
     const joiner = attached();
     const left = { ...beatOf("b", 3), hasLeft: true };

@@ -173,7 +173,7 @@ describe("a member that is alone without the store", () => {
 
 describe("a failure that another member told before the store was gone", () => {
   const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 30_000 };
-  // all were heard at 0
+  // all have lived at 0
   const rows: readonly (readonly [
     title: string,
     owners: readonly string[],
@@ -217,6 +217,20 @@ it("a failure that was told before the store was gone is looked at again with ea
   table.own("passing", 38_000);
   runAtOnce(table.decisions.renew([table.record]));
   assert.deepEqual([table.record.decision.state, table.record.reviewAt], ["passing", Number.POSITIVE_INFINITY]);
+});
+
+it("a vote that counts is looked at again when it ends, and one that does not with each beat, while its member may be heard", () => {
+  const reviewAt = (until: number, detachedAt: number) => {
+    const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "passing", until).own("passing", 39_000);
+    table.clock.stall(9_000);
+    Object.assign(table, { detachedAt }).decisions.isAlone = true;
+    table.decide();
+    return table.record.reviewAt;
+  };
+  assert.equal(reviewAt(20_000, Number.NEGATIVE_INFINITY), 20_000);
+  assert.equal(reviewAt(20_000, 5_000), 20_000);
+  assert.equal(reviewAt(8_000, Number.NEGATIVE_INFINITY), 9_000);
+  assert.equal(reviewAt(8_000, 5_000), Number.POSITIVE_INFINITY, "when the store is back, all are decided anew");
 });
 
 describe("a decision that runs out before the next beat", () => {

@@ -6,6 +6,9 @@ import { definitions, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = definitions(30);
 
+/** In so many seconds, each runner has probed again. */
+const SEEN_S = 12;
+
 async function three(checks = CHECKS, settings = {}) {
   const world = new World();
   const [a, b, c] = await world.grow(3, checks, settings);
@@ -179,6 +182,51 @@ describe("a store that is away", () => {
       [a, b, c].flatMap(({ decisions }) => decisions.filter(({ state }) => state === "failing")),
       [],
     );
+  });
+});
+
+describe("a target that comes back while the store is away is told as soon as a member sees it", () => {
+  /** All have told that all targets fail, and are detached. */
+  async function detached() {
+    const fleet = await three();
+    fleet.world.sight = () => "fail";
+    await fleet.world.seconds(30);
+    fleet.world.store.faults.isAway = true;
+    await fleet.world.seconds(8);
+    assert.ok(fleet.all.every((member) => CHECKS.every(({ check }) => member.state(check) === "failing")));
+    return fleet;
+  }
+
+  it("by those who told the failure, and by those who did not probe it", async () => {
+    const { world, all } = await detached();
+    world.sight = () => "pass";
+    await world.seconds(SEEN_S);
+    for (const member of all) for (const { check } of CHECKS) assert.equal(member.state(check), "passing", check);
+  });
+
+  it("also when the store has answered once in between", async () => {
+    const { world, all } = await detached();
+    world.sight = (_, check) => (check.endsWith("7") ? "pass" : "fail"); // something that the store does not have yet
+    await world.seconds(SEEN_S);
+    world.store.faults.isAway = false;
+    await world.seconds(1.01);
+    world.store.faults.isAway = true;
+    world.sight = () => "pass";
+    await world.seconds(6); // it is gone again
+    await world.seconds(SEEN_S);
+    for (const member of all) for (const { check } of CHECKS) assert.equal(member.state(check), "passing", check);
+  });
+
+  it("and stays so when the store is back without the member that told the failure", async () => {
+    const { world, a, b, c } = await detached();
+    world.sight = () => "pass";
+    c.kill();
+    await world.seconds(SEEN_S);
+    for (const member of [a, b]) member.decisions.length = 0;
+    world.store.faults.isAway = false;
+    await world.seconds(20);
+    assert.deepEqual(changes([a, b]), []);
+    for (const member of [a, b]) for (const { check } of CHECKS) assert.equal(member.state(check), "passing", check);
   });
 });
 

@@ -24,8 +24,10 @@ class Bench {
   });
   readonly records = [recordOf(definition("x")), recordOf(definition("y", { digest: "d2" }))];
 
-  exchange(others: readonly string[] = [], own = "own"): Promise<void> {
-    return this.configs.exchange(own, others, this.records);
+  /** @param unread what another member could not read */
+  exchange(others: readonly string[] = [], own = "own", unread: readonly string[] = []): Promise<void> {
+    const beats = others.map((config) => ({ config, unread }));
+    return this.configs.exchange(own, beats, this.records);
   }
 
   /** Another member has kept its definitions in the store. */
@@ -131,7 +133,7 @@ describe("the own definitions", () => {
   it("are not kept while they change: others would read those of two configurations under one name", async () => {
     const bench = new Bench();
     bench.keeps("other", { x: "d9" });
-    await bench.configs.exchange("own", ["other"], undefined);
+    await bench.configs.exchange("own", [{ config: "other" }], undefined);
     assert.deepEqual([kept(bench), bench.reads], [undefined, 1]);
     await bench.exchange();
     assert.deepEqual(kept(bench), { x: "d1 shared 2 majority", y: "d2 shared 2 majority" });
@@ -165,8 +167,7 @@ describe("the own definitions", () => {
     const times: number[] = [];
     bench.connection.keepText = async () => void times.push(bench.clock.now());
     for (; bench.clock.now() < 12_000; bench.clock.stall(1_000)) {
-      bench.configs.asked();
-      await bench.exchange();
+      await bench.exchange(["other"], "own", ["own"]);
     }
     assert.deepEqual(times, [0, 5_000, 10_000]);
   });
