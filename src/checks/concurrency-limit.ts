@@ -6,6 +6,16 @@
  * all turn to failing, as Envoy's checks do near 4,000 checks a second
  * (https://github.com/envoyproxy/envoy/issues/28699).
  *
+ * If that lasts until results become stale, the oldest first would be a trap: each result is stale before it is renewed, so
+ * each probe changes a status twice, which costs more than the probe, and the daemon gets later still. So checks that have
+ * a result that counts are renewed first, and every fourth start is of a check that has none:
+ *
+ *     due --has a result?--yes--> known ----------3 of 4--> free slot --> probe
+ *               | no                 '--stale meanwhile--.
+ *               '----------------------------------> unknown --1 of 4--^
+ *
+ * Then most statuses stay, the others are UNKNOWN, and each check is probed in the end.
+ *
  * Only a few probes start in one turn of the event loop. Hundreds of new connections would make the turn so long that
  * the deadlines measure healthbridge instead of the targets.
  */
@@ -16,15 +26,30 @@ export const MAX_CONCURRENT_PROBES = 256;
 /** Maximum number of probes that start in one turn of the event loop. */
 export const MAX_STARTS_PER_TURN = 32;
 
+/** Of so many starts, one is of a check without a result that counts, while both kinds wait. */
+const STARTS_PER_UNKNOWN = 4;
+
+/** The result that a start will renew. */
+interface Renewed {
+  /** Whether it still counts. */
+  readonly isCurrent: boolean;
+}
+
+interface Waiting {
+  readonly start: () => void;
+  readonly result: Renewed;
+}
+
 export class ConcurrencyLimit {
   readonly #maxRunning: number;
   readonly #nextTurn: (action: () => void) => void;
-  readonly #queue: (() => void)[] = [];
-  /** Index of the first waiting entry: the entries before it have started. */
-  #first = 0;
+  readonly #known = new Queue<Waiting>();
+  readonly #unknown = new Queue<Waiting>();
   #running = 0;
   /** Starts in this turn of the event loop. */
   #started = 0;
+  /** Starts of known ones since the last one of an unknown one. */
+  #knownInARow = 0;
 
   /** @param nextTurn calls an action in the next turn of the event loop */
   constructor(nextTurn: (action: () => void) => void, maxRunning: number = MAX_CONCURRENT_PROBES) {
@@ -32,9 +57,12 @@ export class ConcurrencyLimit {
     this.#maxRunning = maxRunning;
   }
 
-  /** Calls `start` at once, or when a slot is free. The caller must call `release` once for each start. */
-  acquire(start: () => void): void {
-    this.#queue.push(start);
+  /**
+   * Calls `start` at once, or when a slot is free. The caller must call `release` once for each start.
+   * @param result what the start will renew. Without it, all are started in order
+   */
+  acquire(start: () => void, result: Renewed = { isCurrent: true }): void {
+    (result.isCurrent ? this.#known : this.#unknown).push({ start, result });
     this.#startNext();
   }
 
@@ -43,24 +71,61 @@ export class ConcurrencyLimit {
     this.#startNext();
   }
 
-  #startNext(): void {
-    if (this.#running >= this.#maxRunning || this.#started >= MAX_STARTS_PER_TURN) return;
-    const next = this.#queue[this.#first];
-    if (next === undefined) return;
-    this.#first += 1;
-    if (this.#first * 2 > this.#queue.length) {
-      this.#queue.splice(0, this.#first);
-      this.#first = 0;
-    }
+  get #mayStart(): boolean {
+    return this.#running < this.#maxRunning && this.#started < MAX_STARTS_PER_TURN;
+  }
+
+  /** Returns whether one has started. */
+  #startNext(): boolean {
+    const next = this.#mayStart ? this.#next() : undefined;
+    if (next === undefined) return false;
     this.#running += 1;
     this.#started += 1;
     if (this.#started === MAX_STARTS_PER_TURN) this.#nextTurn(() => this.#beginTurn());
-    next();
+    next.start();
+    return true;
+  }
+
+  #next(): Waiting | undefined {
+    const isTurnOfUnknown = this.#knownInARow + 1 >= STARTS_PER_UNKNOWN && !this.#unknown.isEmpty;
+    let known = isTurnOfUnknown ? undefined : this.#known.shift();
+    for (; known?.result.isCurrent === false; known = this.#known.shift()) this.#unknown.push(known);
+    if (known !== undefined) {
+      this.#knownInARow += 1;
+      return known;
+    }
+    this.#knownInARow = 0;
+    return this.#unknown.shift();
   }
 
   #beginTurn(): void {
     this.#started = 0;
-    while (this.#first < this.#queue.length && this.#running < this.#maxRunning && this.#started < MAX_STARTS_PER_TURN)
-      this.#startNext();
+    while (this.#startNext());
+  }
+}
+
+/** First in, first out. */
+class Queue<Item> {
+  readonly #items: Item[] = [];
+  /** Index of the first one: the items before it were taken. */
+  #first = 0;
+
+  get isEmpty(): boolean {
+    return this.#first === this.#items.length;
+  }
+
+  push(item: Item): void {
+    this.#items.push(item);
+  }
+
+  shift(): Item | undefined {
+    const item = this.#items[this.#first];
+    if (item === undefined) return undefined;
+    this.#first += 1;
+    if (this.#first * 2 > this.#items.length) {
+      this.#items.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return item;
   }
 }

@@ -16,6 +16,8 @@ export interface ProbeTiming {
   readonly startLagMs: number;
   /** A stall of the event loop after this time makes the result invalid. */
   readonly since: number;
+  /** `Stalls.lostMs` at the start of a probe. */
+  readonly lostMs?: number;
   /** The age of a result that is not new. */
   readonly ageMs?: number;
 }
@@ -27,6 +29,8 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startedAt: number;
   readonly startLagMs: number;
   readonly timeoutMs: number;
+  readonly lostMs: number;
+  deadlineAt: number;
   /** The deadline has passed. */
   late = false;
   /** Its result has counted, or its timeout. */
@@ -36,14 +40,12 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   #ended = false;
   #abort: AbortController | undefined;
 
-  constructor(startedAt: number, startLagMs: number, timeoutMs: number) {
+  constructor(startedAt: number, startLagMs: number, timeoutMs: number, lostMs = 0) {
     this.startedAt = startedAt;
     this.startLagMs = startLagMs;
     this.timeoutMs = timeoutMs;
-  }
-
-  get deadlineAt(): number {
-    return this.startedAt + this.timeoutMs;
+    this.lostMs = lostMs;
+    this.deadlineAt = startedAt + timeoutMs;
   }
 
   get since(): number {

@@ -6,6 +6,7 @@
  *                                  +-- deadline: abort -----+          '--> ignored, probed again
  *                                  |     `timeout`
  *                                  '-- 1 s later, or due again, and still not ended: abandoned, the check goes on
+ * A delay of healthbridge itself moves the deadline by as much.
  */
 import { background } from "../core/background.js";
 import { publish } from "../core/channels.js";
@@ -18,7 +19,7 @@ import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
 import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 import { movedFirstProbe } from "./spread.js";
-import { STALL_MS } from "./stalls.js";
+import { stallLimitMs } from "./stalls.js";
 import { Validity } from "./validity.js";
 import { Verdict } from "./verdict.js";
 
@@ -127,13 +128,13 @@ export class CheckRunner {
     const { prober, deps } = this.#options;
     const now = deps.clock.now();
     const run = this.#runs.current;
-    if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run);
+    if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run, now);
     else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#dueAt)) this.#abandon();
     else if (now < this.#dueAt) this.#armTimer();
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
       this.#queued = true;
-      const start = () => deps.probeLimit.acquire(() => this.#startProbe());
+      const start = () => deps.probeLimit.acquire(() => this.#startProbe(), this.validity);
       if (prober.reserve === undefined) start();
       else prober.reserve(start);
     }
@@ -161,10 +162,9 @@ export class CheckRunner {
       this.#armTimer();
       return;
     }
-    const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs);
     stalls.probeStarted();
-    this.#lastProbeAt = now;
-    this.#dueAt = Number.POSITIVE_INFINITY;
+    const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs, stalls.lostMs);
+    [this.#lastProbeAt, this.#dueAt] = [now, Number.POSITIVE_INFINITY];
     this.#probeRequested = false;
     this.#runs.current = run;
     this.#armTimer();
@@ -204,8 +204,7 @@ export class CheckRunner {
   /** Aborts a run, and then frees its slot for another check. */
   #abort(run: ProbeRun): void {
     const hasSlot = !run.late;
-    run.late = true;
-    run.abortedAt = this.#options.deps.clock.now();
+    [run.late, run.abortedAt] = [true, this.#options.deps.clock.now()];
     run.end();
     this.#options.prober.cancel?.();
     if (hasSlot) this.#releaseSlot();
@@ -220,9 +219,13 @@ export class CheckRunner {
    * Where healthbridge itself has used up the time (no name server answers), the aborted probe rejects with a prober error
    * before the next turn of the event loop. Otherwise the target has not answered in time.
    */
-  #onDeadline(run: ProbeRun): void {
-    this.#abort(run);
-    this.#options.deps.clock.setTimer(0, () => this.#countTimeout(run));
+  #onDeadline(run: ProbeRun, now: number): void {
+    const { clock, stalls } = this.#options.deps;
+    run.deadlineAt = stalls.deadlineOf(run);
+    if (run.deadlineAt <= now) {
+      this.#abort(run);
+      clock.setTimer(0, () => this.#countTimeout(run));
+    }
     this.#armTimer();
   }
 
@@ -262,20 +265,19 @@ export class CheckRunner {
     const { name, deps, listener } = this.#options;
     const { clock, instance, stalls } = deps;
     const [settings, now] = [this.#settings, clock.now()];
-    const stallMs = stalls.since(timing.since, Math.min(STALL_MS, settings.timeoutMs / 2));
+    const stallMs = stalls.since(timing.since, stallLimitMs(settings.timeoutMs));
     if (stallMs > 0) {
       publish("result-dropped", { instance, check: name, stallMs });
       this.#lastIgnored = true;
       this.#scheduleNext(now);
       return;
     }
-    const { startLagMs, ageMs = 0, startedAt } = timing;
+    const { startLagMs, ageMs = 0, startedAt, lostMs = stalls.lostMs } = timing;
     const latencyMs = now - startedAt;
-    const result = withLatency(given, latencyMs, settings);
+    const result = withLatency(given, latencyMs - (stalls.lostMs - lostMs), settings);
     const { outcome, reason, detail, certificateEndsAt } = result;
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
-    this.#proberError = undefined;
-    this.#lastIgnored = false;
+    [this.#proberError, this.#lastIgnored] = [undefined, false];
     const { isInherited } = this.validity;
     if (!isInherited) this.validity.count(now - ageMs);
     const progress = this.verdict.count(result, settings, now);
@@ -284,8 +286,8 @@ export class CheckRunner {
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
     const last = { discovered: result.discovered, at: clock.wallTime() - ageMs };
-    const isReport = timing.ageMs !== undefined;
-    listener.onProgress(progress, { ...last, latencyMs: isReport ? undefined : latencyMs, ageMs: timing.ageMs });
+    const latency = { latencyMs: timing.ageMs === undefined ? latencyMs : undefined, ageMs: timing.ageMs };
+    listener.onProgress(progress, { ...last, ...latency });
   }
 
   #scheduleNext(from: number): void {

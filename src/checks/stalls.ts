@@ -7,6 +7,10 @@
  * If the event loop was blocked for more than 500 ms, or for more than half of a shorter timeout, then neither a timeout
  * nor a latency says anything about the target. The result is ignored, whatever it is, and the target is probed again.
  *
+ * Many shorter delays do the same to a probe that needs several turns of the event loop: with turns of 300 ms, a TLS handshake
+ * and a request take longer than a timeout of 1 s, and the target answers in a millisecond. So the sum of all delays, `lostMs`,
+ * does not count for a deadline.
+ *
  * A timer ticks every 100 ms while probes run, and every second otherwise. A late tick shows how long the event loop was
  * blocked. Results may be read before the late tick, so each result measures as well.
  */
@@ -16,6 +20,11 @@ import type { Timer, TimerQueue } from "../core/timer-queue.js";
 
 /** An event loop that was blocked for longer has stalled. */
 export const STALL_MS = 500;
+
+/** The longest delay that does not make the result of a probe invalid. */
+export function stallLimitMs(timeoutMs: number): number {
+  return Math.min(STALL_MS, timeoutMs / 2);
+}
 
 const TICK_MS = 100;
 
@@ -35,6 +44,7 @@ export class Stalls {
   #openProbes = 0;
   #lastTickAt = 0;
   #tickMs = IDLE_TICK_MS;
+  #lostMs = 0;
   /** The last delays of the event loop, the newest last. */
   readonly #delays: { readonly endedAt: number; readonly stallMs: number }[] = [];
 
@@ -85,6 +95,22 @@ export class Stalls {
     return this.#delays.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
   }
 
+  /** Milliseconds of all delays until now. */
+  get lostMs(): number {
+    if (this.#running || this.#openProbes > 0) this.#measure();
+    return this.#lostMs;
+  }
+
+  /**
+   * The deadline of a probe, in monotonic time: delays since its start move it. A stall does not, because the result is
+   * ignored whatever it is.
+   * @param lostMs `lostMs` at the start
+   */
+  deadlineOf({ startedAt, timeoutMs, lostMs }: Readonly<Record<"startedAt" | "timeoutMs" | "lostMs", number>>): number {
+    const movedMs = this.since(startedAt, stallLimitMs(timeoutMs)) > 0 ? 0 : this.lostMs - lostMs;
+    return startedAt + timeoutMs + movedMs;
+  }
+
   #tickEvery(tickMs: number): void {
     this.#tickMs = tickMs;
     this.#timer.at(this.#lastTickAt + tickMs);
@@ -95,6 +121,7 @@ export class Stalls {
     const stallMs = now - this.#lastTickAt - this.#tickMs;
     this.#lastTickAt = now;
     if (stallMs <= MIN_LATE_MS) return;
+    this.#lostMs += stallMs;
     this.#delays.push({ endedAt: now, stallMs });
     if (this.#delays.length > MAX_STALLS) this.#delays.shift();
     if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });

@@ -2,6 +2,7 @@
  * Until when the state of one check counts: a result until it is stale, an assumption until its end, and a state that others
  * have decided until they say.
  */
+import type { Clock } from "../core/clock.js";
 import type { CheckState } from "../registry/ports.js";
 import { type Assumption, endOf } from "./assumption.js";
 import type { Age } from "./freshness.js";
@@ -9,6 +10,7 @@ import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
 
 export class Validity {
+  readonly #clock: Clock;
   readonly #age: Age;
   #settings: CompleteSettings;
   /** What the check shows until its first result. */
@@ -24,6 +26,7 @@ export class Validity {
     onEnd: (reason: "stale" | "pending") => void,
   ) {
     this.#settings = settings;
+    this.#clock = deps.clock;
     this.#age = deps.freshness.track({ check: name, of: "state" }, () => {
       const reason = this.#assumption === undefined ? "stale" : "pending";
       this.#forget();
@@ -38,6 +41,11 @@ export class Validity {
   /** Monotonic time until which the state counts: in the past while there is none that counts. */
   get until(): number {
     return this.#until;
+  }
+
+  /** There is a state that counts now. */
+  get isCurrent(): boolean {
+    return this.#until > this.#clock.now();
   }
 
   /** The state was decided by others, and no result has decided since. */

@@ -49,7 +49,7 @@ export class VirtualClock implements Clock {
       timer.action();
       await this.settle();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end); // an action may have blocked the event loop
   }
 
   /** Blocks the event loop for `ms`. Timers that become due meanwhile fire at the next `advance`. */
