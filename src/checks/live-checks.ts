@@ -105,6 +105,7 @@ export class LiveChecks {
     this.#checks.clear();
     this.#reported.stop();
     this.deps.stalls.stop();
+    this.deps.lateness.stop();
     this.#voting?.stop();
     this.#changeIsolation({ kind: "stop" });
     this.#isolation.stop();

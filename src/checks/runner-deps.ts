@@ -10,6 +10,7 @@ import { ConcurrencyLimit } from "./concurrency-limit.js";
 import type { Progress } from "./evaluate.js";
 import { Freshness } from "./freshness.js";
 import type { FailureDecision } from "./isolation.js";
+import { Lateness } from "./lateness.js";
 import type { CompleteSettings } from "./settings.js";
 import { Stalls } from "./stalls.js";
 
@@ -20,6 +21,7 @@ export interface RunnerDeps {
   readonly timers: TimerQueue;
   readonly probeLimit: ConcurrencyLimit;
   readonly stalls: Stalls;
+  readonly lateness: Lateness;
   readonly freshness: Freshness;
 }
 
@@ -63,6 +65,7 @@ export function createRunnerDeps(clock: Clock, random: Random, instance: string)
     timers,
     probeLimit: new ConcurrencyLimit((action) => void clock.setTimer(0, action)),
     stalls,
+    lateness: new Lateness({ clock, timers, instance }),
     freshness: new Freshness(clock),
   };
 }

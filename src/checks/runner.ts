@@ -109,8 +109,7 @@ export class CheckRunner {
   probeSoon(): void {
     this.#probeRequested = true;
     if (this.#runs.current !== undefined || this.#stopped) return;
-    const earliest = Math.max(this.#options.deps.clock.now(), this.#lastProbeAt + MIN_GAP_MS);
-    this.#dueAt = Math.min(this.#dueAt, earliest);
+    this.#dueAt = Math.min(this.#dueAt, Math.max(this.#options.deps.clock.now(), this.#lastProbeAt + MIN_GAP_MS));
     this.#armTimer();
   }
 
@@ -154,7 +153,7 @@ export class CheckRunner {
 
   #startProbe(): void {
     const { name, prober, deps } = this.#options;
-    const { clock, probeLimit, stalls, instance } = deps;
+    const { clock, probeLimit, stalls, lateness, instance } = deps;
     this.#queued = false;
     const now = clock.now();
     if (this.#stopped || now < this.#dueAt) {
@@ -168,6 +167,7 @@ export class CheckRunner {
     this.#probeRequested = false;
     this.#runs.current = run;
     this.#armTimer();
+    lateness.started(run.startLagMs);
     background(this.#probe(prober, run), instance, `check ${name}`);
   }
 

@@ -109,6 +109,8 @@ export interface ChannelMessages {
   "result-dropped": { readonly check: string; readonly stallMs: number };
   /** The event loop of healthbridge was blocked. */
   stall: { readonly stallMs: number };
+  /** Probes have started late for 10 s: healthbridge has more checks than it can probe in time. 0 when that is over. */
+  "probes-late": { readonly lagMs: number };
   /**
    * A listener thread has got no sign of life from the main thread for too long, or (`isOver`) gets them again. `silenceMs`: for
    * how long there was none.
@@ -191,6 +193,7 @@ const table: { readonly [Name in keyof ChannelMessages]: Channel } = {
   "instance-source": channel("healthbridge:instance-source"),
   "result-dropped": channel("healthbridge:result-dropped"),
   stall: channel("healthbridge:stall"),
+  "probes-late": channel("healthbridge:probes-late"),
   "main-thread-stalled": channel("healthbridge:main-thread-stalled"),
   isolation: channel("healthbridge:isolation"),
   call: channel("healthbridge:call"),

@@ -91,6 +91,7 @@ const LOGGED_EVENTS = [
   "name-taken",
   "instance-source",
   "probe",
+  "probes-late",
   "main-thread-stalled",
   "recovery",
   "webhook",
@@ -166,6 +167,14 @@ const WRITERS: { readonly [Name in LoggedEvent]: (logger: Logger, message: Publi
   },
   probe: (logger, { check, outcome, reason, detail, latencyMs }) =>
     logger.debug({ event: "probe", check, outcome, reason, detail, latencyMs }, `${check}: ${outcome}`),
+  "probes-late": (logger, { lagMs }) => {
+    if (lagMs === 0) logger.info({ event: "probes-in-time" }, "probes start in time again");
+    else
+      logger.warn(
+        { event: "probes-late", lagMs: Math.round(lagMs) },
+        `probes start ${secondsOf(lagMs)} late: healthbridge has more checks than it can probe in time`,
+      );
+  },
   "main-thread-stalled": (logger, { silenceMs, isOver }) => {
     // the beginning: `logStall` has written it, in time
     if (isOver)

@@ -225,6 +225,12 @@ const OWN_METRICS = {
     labels: [],
     help: "How many times the event loop of healthbridge was blocked.",
   },
+  probesLate: {
+    name: "healthbridge_probes_late",
+    type: "gauge",
+    labels: [],
+    help: "1 while probes have been starting late for 10 s: healthbridge has more checks than it can probe in time.",
+  },
   isolated: {
     name: "healthbridge_prober_isolated",
     type: "gauge",

@@ -221,6 +221,7 @@ export class Metrics {
       [METRICS.instanceSources, snapshotOf(this.#tally.instanceSources)],
       [METRICS.startLag, single(startLag)],
       [METRICS.stalls, single(stalls)],
+      [METRICS.probesLate, single(this.#tally.areProbesLate ? 1 : 0)],
       [METRICS.isolated, single(isolated ? 1 : 0)],
       [METRICS.certificateExpiry, endsAt === undefined ? [] : single(endsAt / MS_PER_SECOND)],
       [METRICS.reloadSuccessful, single(lastReloadSuccessful ? 1 : 0)],

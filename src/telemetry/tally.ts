@@ -42,6 +42,7 @@ export interface TallyState {
   readonly stalls: number;
   readonly logLinesDropped: number;
   readonly clientsRefused: number;
+  readonly areProbesLate: boolean;
   readonly isolated: boolean;
   readonly maintained: readonly (string | undefined)[];
   readonly recovery: RecoveryTallyState;
@@ -68,6 +69,7 @@ export class Tally {
   stalls = 0;
   logLinesDropped = 0;
   clientsRefused = 0;
+  areProbesLate = false;
   isolated = false;
   /** The services in maintenance; `undefined` stands for all of them. */
   readonly maintained = new Set<string | undefined>();
@@ -94,6 +96,9 @@ export class Tally {
       listen("result-dropped", ({ check }) => this.resultsDropped.increment(check)),
       listen("stall", () => {
         this.stalls += 1;
+      }),
+      listen("probes-late", ({ lagMs }) => {
+        this.areProbesLate = lagMs > 0;
       }),
       listen("isolation", ({ held }) => {
         this.isolated = held > 0;
@@ -125,7 +130,7 @@ export class Tally {
   /** What was counted until now. */
   get state(): TallyState {
     const { startLag, stalls, logLinesDropped, clientsRefused } = this;
-    const { isolated, reloads, lastReloadSuccessful, configuredAt } = this;
+    const { areProbesLate, isolated, reloads, lastReloadSuccessful, configuredAt } = this;
     const now = this.#clock.now();
     const probed = [...this.probed].map(
       ([check, { durations, lastResultAt, certificateEndsAt }]) =>
@@ -149,7 +154,7 @@ export class Tally {
       maintained: [...this.maintained],
       recovery: this.recovery.state,
       webhooks: [...this.webhooks],
-      ...{ isolated, reloads, lastReloadSuccessful, configuredAt },
+      ...{ areProbesLate, isolated, reloads, lastReloadSuccessful, configuredAt },
     };
   }
 
@@ -164,6 +169,7 @@ export class Tally {
     this.stalls = before.stalls;
     this.logLinesDropped = before.logLinesDropped;
     this.clientsRefused = before.clientsRefused;
+    this.areProbesLate = before.areProbesLate;
     this.isolated = before.isolated;
     for (const service of before.maintained) this.maintained.add(service);
     this.recovery.restore(before.recovery);

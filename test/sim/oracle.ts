@@ -6,8 +6,8 @@
  *               the event loop was blocked during the probe; or as a prober error
  *     status    is always the one that follows from the counted results (see `verdict`)
  *     schedule  the next probe starts within the jitter of its interval, later only while the event loop is blocked or no
- *               slot is free, and never while another one runs. A probe is aborted at its deadline, and not before; if it
- *               then does not end, it is abandoned after a second or at the next due time. At most one is abandoned: for
+ *               slot is free, and never while another one runs. A probe is aborted at its deadline, and not before, or later
+ *               by at most the time for which the event loop was blocked since its start; if it then does not end, it is abandoned after a second or at the next due time. At most one is abandoned: for
  *               a second one, each due time is one more timeout
  *     delay     a failure is published within   interval           + (threshold - 1) x edge interval, + jitter, + timeouts
  *               a recovery is published within  unhealthy interval + (threshold - 1) x edge interval, + jitter, + timeouts
@@ -134,7 +134,7 @@ export class Oracle implements Observer {
   onAbort(): void {
     const now = this.#world.now();
     this.#log.add("the probe is aborted");
-    const latest = this.#unblockedFrom(this.#deadline);
+    const latest = this.#unblockedFrom(this.#deadline + this.#blockedMs());
     if (now < this.#deadline - ROUNDING_MS)
       this.#fault(`a probe is aborted ${ms(this.#deadline - now)} before its deadline`);
     if (now > latest + ROUNDING_MS) this.#fault(`a probe is aborted ${ms(now - latest)} after its deadline`);
@@ -271,6 +271,12 @@ export class Oracle implements Observer {
     // it ran when the state changed: the bound includes the time until the next probe
     this.#excusedMs += this.#since(this.#lastProbeAt);
     this.#uncounted = false;
+  }
+
+  /** The sum of all delays since the start of the probe. */
+  #blockedMs(): number {
+    const blocked = this.#world.stalls.map(({ from, to }) => Math.max(0, to - Math.max(from, this.#startedAt)));
+    return blocked.reduce((sum, blockedMs) => sum + blockedMs, 0);
   }
 
   /** The longest stall since the start of the last probe. */

@@ -372,6 +372,17 @@ describe("a stall of the main thread", () => {
   });
 });
 
+test("late probes are one line when they begin, and one when they are over", (t) => {
+  const { lines } = logging(t);
+  publish("probes-late", { instance: "mine", lagMs: 2_512.7 });
+  publish("probes-late", { instance: "mine", lagMs: 0 });
+  const [{ time: _, ...late } = {}, { time: __, ...inTime } = {}, ...others] = lines();
+  const msg = "probes start 2.5 s late: healthbridge has more checks than it can probe in time";
+  assert.deepEqual(late, { level: "warn", event: "probes-late", lagMs: 2_513, msg });
+  assert.deepEqual(inTime, { level: "info", event: "probes-in-time", msg: "probes start in time again" });
+  assert.deepEqual(others, []);
+});
+
 test("A source of instances has a line for each change of its outcome, and none for what is the same.", (t) => {
   const texts: string[] = [];
   const log = createLog("mine", "info", { write: (text) => void texts.push(text) }, new VirtualClock());

@@ -369,8 +369,15 @@ describe("the prober and its server", () => {
     assert.deepEqual(readings(), [0, undefined, 1]);
   });
 
-  test("show stalls, and an isolation while it lasts", async (t) => {
+  test("show stalls, late probes, and an isolation while it lasts", async (t) => {
     const { value } = measuring(t);
+    for (const [lagMs, isLate] of [
+      [2_500, 1],
+      [0, 0],
+    ] as const) {
+      publish("probes-late", { instance: "mine", lagMs });
+      assert.equal(value("healthbridge_probes_late"), isLate);
+    }
     publish("stall", { instance: "mine", stallMs: 600 });
     publish("isolation", { instance: "mine", held: 5 });
     assert.equal(value("healthbridge_stalls_total"), 1);

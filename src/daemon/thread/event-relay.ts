@@ -25,7 +25,7 @@ export const OF_LISTENER = [
 
 /** What the metrics of a listener thread count. */
 export const OF_MAIN = [
-  ...["transition", "probe", "prober-failed", "result-dropped", "stall", "isolation"],
+  ...["transition", "probe", "prober-failed", "result-dropped", "stall", "probes-late", "isolation"],
   ...[
     "call",
     "http-request",
