@@ -144,8 +144,9 @@ class LibraryConnection implements ReusableConnection {
     });
   }
 
-  close(error: Error = new BrokenCall("cancelled", "the connection is closed")): void {
+  close(cause?: Error): void {
     if (!this.#isOpen) return;
+    const error = cause ?? new BrokenCall("cancelled", "the connection is closed");
     this.#isOpen = false;
     this.#rejectPing(error);
     this.#attempts?.close();

@@ -32,6 +32,7 @@ export function openSingleConnection(
       } catch (error) {
         return withCertificate(resultOfError(error), own.certificateEndsAt, clock.wallTime());
       } finally {
+        own.listen(undefined); // an error that ends a connection costs more than the connection
         own.close();
       }
     },
