@@ -119,7 +119,8 @@ export class DiscoveryReaders {
         const headers = { authorization: `Bearer ${this.#options.token}` };
         const response = await fetch(url, { headers, signal: AbortSignal.timeout(DEADLINE_MS) });
         const text = await response.text();
-        if (form === "blocking") index = `&index=${response.headers.get("x-consul-index")}`;
+        const given = response.headers.get("x-consul-index"); // not of a process that starts
+        if (form === "blocking" && given !== null) index = `&index=${given}`;
         this.#take(member, form, response.ok ? new Set(read(JSON.parse(text))) : `${response.status}`);
       } catch (error) {
         this.#take(member, form, `${error}`);

@@ -6,14 +6,15 @@
  * count, and a slow machine gets SLACK_MS.
  */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { debian } from "../../interop/install.js";
-import { DaemonProcess } from "../../support/daemon-process.js";
-import { eventually } from "../../support/eventually.js";
+import { DaemonProcess, MAIN } from "../../support/daemon-process.js";
+import { eventually, pause } from "../../support/eventually.js";
 import { notOutlive } from "../../support/not-outlive.js";
 import { waitedMs } from "../../support/waited.js";
 import { FleetNetwork } from "./fleet-network.js";
@@ -46,6 +47,13 @@ const START_MS = 150_000;
 const SHOWN_OTHERS = 12;
 /** Lines of the log of a member in a message of a fault. */
 const SHOWN_LINES = 15;
+
+/** A check that has changed more than four times within a minute is flapping. Members tell a failure some seconds after it. */
+const FLAPPING_MS = 75_000;
+
+const NEVER_FAILED = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
+
+const execute = promisify(execFile);
 /** Two intervals of the defaults. */
 const DEFAULT_LOOK_MS = 22_000;
 
@@ -142,6 +150,8 @@ export class FleetSite {
   readonly targets: readonly string[];
   /** Targets that were made to fail: their services may fall. */
   readonly sick = new Set<string>();
+  /** When each target has failed last, and the time before. */
+  readonly #failedAt = new Map<string, readonly [former: number, last: number]>();
   readonly #folder = mkdtempSync(join(tmpdir(), "hb-fleet-rows-"));
   readonly #options: SiteOptions;
   readonly #ends: (() => Promise<void>)[] = [];
@@ -195,6 +205,16 @@ export class FleetSite {
       return `${name} has waited ${waitedS} s: ${events.join(", ")}`;
     });
     return [...members, ...this.#died].join("\n");
+  }
+
+  /** For people: who probes a check, and what each of them finds, as each live member tells it. */
+  async #probersOf(check = ""): Promise<string> {
+    const told = this.live.map(async ({ process: name, control }) => {
+      const args = [MAIN, "owners", check, "--json", "--control", control];
+      const asked = await execute(process.execPath, args).catch((error: Error) => ({ stdout: error.message }));
+      return `${name}: ${asked.stdout.trim()}`;
+    });
+    return (await Promise.all(told)).join("\n");
   }
 
   /** Live members. */
@@ -299,11 +319,16 @@ export class FleetSite {
     return { stop, signal: (name) => void child.kill(name) };
   }
 
-  /** Makes targets ok, fail, hang or dead. */
+  /** Makes targets ok, fail, hang or dead. A target that has failed twice lately is waited for: a third time, it would flap. */
   async set(state: "ok" | "fail" | "hang" | "dead", ...names: readonly string[]): Promise<void> {
     for (const name of names)
       if (state === "ok") this.recording.failing.delete(name);
-      else this.sick.add(name).add("");
+      else {
+        const [former, last] = this.#failedAt.get(name) ?? NEVER_FAILED;
+        await pause(Math.max(0, former + FLAPPING_MS - performance.now()));
+        this.#failedAt.set(name, [last, performance.now()]);
+        this.sick.add(name).add("");
+      }
     await this.#ask(`set?state=${state}`, { names });
   }
 
@@ -388,9 +413,10 @@ export class FleetSite {
         }),
       );
     const patienceMs = Math.max(withinMs, PATIENCE_MS);
-    await eventually(() => others().length === 0, `${status} everywhere`, patienceMs).catch((error: Error) => {
+    await eventually(() => others().length === 0, `${status} everywhere`, patienceMs).catch(async (error: Error) => {
       const all = others();
-      throw new Error(`${error.message}: ${all.slice(0, SHOWN_OTHERS).join(", ")}; ${all.length} in all`);
+      const shown = `${all.slice(0, SHOWN_OTHERS).join(", ")}; ${all.length} in all`;
+      throw new Error(`${error.message}: ${shown}\n${await this.#probersOf(all[0]?.split(" ")[1])}\n${this.state()}`);
     });
     const tookMs = elapsed();
     const told = this.live.flatMap(({ process }) => services.map((name) => this.recording.latest(process, name)));

@@ -73,9 +73,10 @@ describe("a fleet of three whose members are upgraded one after the other", () =
           }),
         );
       }, "each group probes every target, as often as it has copies");
-      await site.set("fail", "t1", "t3");
-      await site.tells("NOT_SERVING", ["t1", "t3"], 10_000);
-      await site.recover("t1", "t3");
+      const sick = [`t${3 * index}`, `t${3 * index + 1}`]; // one copy, and two
+      await site.set("fail", ...sick);
+      await site.tells("NOT_SERVING", sick, 10_000);
+      await site.recover(...sick);
       assert.equal(await site.sum("healthbridge_fleet_refused_records_total"), 0);
       assert.deepEqual(site.lines("fleet-duplicate"), []);
       site.judge();
