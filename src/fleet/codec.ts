@@ -156,8 +156,8 @@ export class FleetCodec {
     return { sequence: Number(sequence), high: Number.parseInt(high, 16), low: Number.parseInt(low, 16) };
   }
 
-  /** @param definitions check -> digest of its definition */
-  sealConfig(config: string, definitions: ReadonlyMap<string, string>): string {
+  /** @param definitions of each check, the digest of its definition */
+  sealConfig(config: string, definitions: Iterable<readonly [check: string, digest: string]>): string {
     return this.#seal("config", config, JSON.stringify([...definitions])).text;
   }
 

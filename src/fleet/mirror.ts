@@ -128,7 +128,7 @@ export class Mirror {
       if (known.put(check, mirrored(opened, run, now))) changed.push(check);
     }
     // cells that were read in parts while the run wrote do not fit: the log continues from the older ones
-    const removed = isSame(sum, read) ? known.keepOnly(cells, read.sequence) : [];
+    const removed = isSame(sum, read) ? yield* known.keepOnly(cells, read.sequence) : [];
     return [...changed, ...removed, ...known.startFrom(read)];
   }
 

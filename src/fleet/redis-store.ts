@@ -38,7 +38,8 @@ const KEEP_MS = 3_600_000;
 const KEEP_LOG_MS = 60_000;
 
 const LOG_LENGTH = 1_000;
-const PAGE_ENTRIES = 100;
+/** Entries that are read at once: each may have 500 cells, and they are taken out of the answer in one turn. */
+const PAGE_ENTRIES = 20;
 const PAGE_CELLS = 500;
 
 /** More cells of one run are not read, nor pages: a scan of a sparse table has many that are empty. */
@@ -253,8 +254,9 @@ function isBefore(id: string, other: string): boolean {
 
 function entryOf(entry: unknown): LogEntry {
   const [run, head, ...fields] = listOf(listOf(entry)[1]);
-  const cells = Array.from(pairsOf(fields), ([check, cell]) => [check, cell === "" ? undefined : cell] as const);
-  return { run: textOf(run), head: textOf(head), cells: new Map(cells) };
+  const cells: Map<string, string | undefined> = pairsOf(fields);
+  for (const [check, cell] of cells) if (cell === "") cells.set(check, undefined);
+  return { run: textOf(run), head: textOf(head), cells };
 }
 
 function pairsOf(answer: unknown): Map<string, string> {

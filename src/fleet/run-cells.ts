@@ -3,9 +3,13 @@
  *
  *     entries, none missing --> head grows;   a gap --> later entries wait;   a head that does not fit --> wanted
  */
+import type { Steps } from "../core/turns.js";
 import type { DigestShare, Head } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
 import type { MirroredVote, VoteIndex } from "./vote-index.js";
+
+/** Cells that are looked at in one step. */
+const STEP_CELLS = 2_000;
 
 /** Removals of one run that wait for a head that fits. */
 const MAX_REMOVED = 200_000;
@@ -102,10 +106,13 @@ export class RunCells {
    * Removes the cells that are not among those of a head, but for newer ones. Removals up to this head are done with that:
    * one that does not fit was forged, and would keep the cells from fitting any later head.
    */
-  keepOnly(cells: ReadonlyMap<string, string>, sequence: number): readonly string[] {
+  *keepOnly(cells: ReadonlyMap<string, string>, sequence: number): Steps<readonly string[]> {
     const removed: string[] = [];
     for (const [check, removedAt] of this.#removed) if (removedAt <= sequence) this.#removed.delete(check);
+    let inStep = 0;
     for (const [check, cell] of this.cells) {
+      inStep += 1;
+      if (inStep % STEP_CELLS === 0) yield;
       if (cells.has(check) || cell.sequence > sequence) continue;
       this.#delete(check, cell);
       subtract(this.#sum, cell);

@@ -90,7 +90,7 @@ export class SharedConfigs {
     const { clock, store, codec } = this.#deps;
     if (own === "" || records === undefined || clock.now() < this.#keptAt + KEEP_MS) return;
     this.#keptAt = clock.now();
-    const digests = new Map(Array.from(records, ({ check, definition }) => [check, heldAs(definition)]));
+    const digests = Array.from(records, ({ check, definition }) => [check, heldAs(definition)] as const);
     await store.keepText(nameOf(own), codec.sealConfig(own, digests)).catch(() => this.keepAgain());
   }
 }
