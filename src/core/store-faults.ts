@@ -12,8 +12,6 @@ const TEXTS = {
 
 export type StoreFault = keyof typeof TEXTS;
 
-export const STORE_FAULTS = Object.keys(TEXTS) as readonly StoreFault[]; // of a constant table
-
 /** Of a member that is detached. @param fault of the last call; another text, or none: it is not known */
 export function detachedText(fault = ""): string {
   const isKnown = (word: string): word is StoreFault => Object.hasOwn(TEXTS, word);

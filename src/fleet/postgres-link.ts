@@ -53,11 +53,11 @@ const UNAVAILABLE = /^(?:08|53300|57P)/;
 const CANCELLED = /^57014/;
 
 /** Those that have a word of their own. */
-const FAULTS = new Map([
+const FAULTS: ReadonlyMap<string, StoreFault> = new Map<string, StoreFault>([
   ["25006", "read-only"],
   ["53100", "out-of-memory"],
   ["53200", "out-of-memory"],
-] as const) as ReadonlyMap<string, StoreFault>; // asked for any code
+]);
 
 /** After these, a new connection may find another server, or makes tables that were dropped. */
 const LEFT = /^(?:25006|42P01|3F000)/;

@@ -98,7 +98,7 @@ export interface FleetState {
 }
 
 /** Whether a member of a fleet is detached, and why. */
-export type Detachment = Pick<FleetState, "detached" | "storeFault">;
+export type DetachedState = Pick<FleetState, "detached" | "storeFault">;
 
 /** The reading side. Every answer is an O(1) lookup or an iteration: a reader never starts a probe. */
 export interface StatusReader {

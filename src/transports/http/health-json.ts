@@ -6,7 +6,7 @@
  * ask for JSON: browsers, curl and kubelet all send one.
  */
 import { printable } from "../../core/printable.js";
-import type { CheckReport, CheckState, Detachment, ReportedService, ServiceStatus } from "../../registry/ports.js";
+import type { CheckReport, CheckState, DetachedState, ReportedService, ServiceStatus } from "../../registry/ports.js";
 import { parseAccept } from "./accept.js";
 
 /** The JSON media types on offer, the more specific one first. */
@@ -49,7 +49,7 @@ export function jsonOfService(service: string, status: ServiceStatus): object {
 }
 
 /** A member of a fleet whose store is of no use says so. */
-export function detachedFields(fleet: Detachment | undefined): Partial<Detachment> {
+export function detachedFields(fleet: DetachedState | undefined): Partial<DetachedState> {
   if (fleet?.detached !== true) return {};
   return fleet.storeFault === undefined ? { detached: true } : { detached: true, storeFault: fleet.storeFault };
 }

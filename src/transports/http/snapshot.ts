@@ -5,7 +5,7 @@
  * made from one snapshot, so they never contradict each other.
  */
 import { OVERALL } from "../../core/service-name.js";
-import type { CheckReport, Detachment, ServiceStatus, StatusReader, UnreadyReason } from "../../registry/ports.js";
+import type { CheckReport, DetachedState, ServiceStatus, StatusReader, UnreadyReason } from "../../registry/ports.js";
 
 /** What a check must have for a view to pass: a good state, or any result at all. */
 export type Criterion = "state" | "result";
@@ -120,7 +120,7 @@ export interface Snapshot {
   /** See `StatusReader`. */
   readonly stalledMs: number | undefined;
   /** Of a member of a fleet whose store is of no use. */
-  readonly detachment: Detachment | undefined;
+  readonly detachment: DetachedState | undefined;
   /** See `StatusReader`. */
   readonly sequence: number | undefined;
   /** `undefined` when the service is not declared. */

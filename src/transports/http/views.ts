@@ -14,7 +14,7 @@
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
 import { detachedText } from "../../core/store-faults.js";
-import { type CheckReport, type Detachment, STALLED, type StatusReader } from "../../registry/ports.js";
+import { type CheckReport, type DetachedState, STALLED, type StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import { type Headers, jsonAnswer, jsonHeaders, statusHeaders, textAnswer, textHeaders } from "./answers.js";
 import { detachedFields, type JsonType, jsonAround, jsonOfChecks } from "./health-json.js";
@@ -197,11 +197,11 @@ function lastLinesOf(route: ViewRoute, snapshot: Snapshot, passed: boolean): str
 }
 
 /** Liveness is about this process, whatever the store does. */
-function shownDetachment({ path }: ViewRoute, { detachment }: Snapshot): Detachment | undefined {
+function shownDetachment({ path }: ViewRoute, { detachment }: Snapshot): DetachedState | undefined {
   return path === "livez" ? undefined : detachment;
 }
 
-function detachedLine(fleet: Detachment | undefined): string {
+function detachedLine(fleet: DetachedState | undefined): string {
   return fleet?.detached === true ? `warn: ${detachedText(fleet.storeFault)}\n` : "";
 }
 
