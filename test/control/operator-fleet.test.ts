@@ -1,43 +1,30 @@
 /** Maintenance that operators declare in a fleet: across restarts, configurations and jumps of wall clocks. */
 import assert from "node:assert/strict";
-import { mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { Health } from "../../src/daemon/health.js";
+import { test } from "node:test";
 import { Operator } from "../../src/daemon/operator.js";
-import { openState } from "../../src/daemon/state.js";
 import { FleetMaintenance } from "../../src/fleet/maintenance.js";
 import { maintenanceOrderOf } from "../../src/fleet/maintenance-form.js";
 import type { Journal } from "../../src/telemetry/journal.js";
+import { journalAt, newFolders, OperatorBench } from "../support/operator-bench.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const HOUR = 3_600_000;
 const A = { service: "a" };
 
-const directory = mkdtempSync(join(tmpdir(), "healthbridge-operator-fleet-"));
-after(() => rmSync(directory, { recursive: true }));
-let folders = 0;
-const newFolder = () => {
-  folders += 1;
-  return join(directory, String(folders));
-};
+const newFolder = newFolders();
 
 /** A member, with its own clocks. Members hear of each other when a test says so. */
-class Bench {
-  readonly clock = new VirtualClock();
-  readonly health = new Health({ clock: this.clock });
-  readonly log: string[] = [];
+class Bench extends OperatorBench {
   readonly operator: Operator;
   readonly table: FleetMaintenance;
-  readonly journal: Journal | undefined;
   peers: readonly Bench[] = [];
   onChange: (scope: string) => void = () => {};
 
   constructor(name: string, journal?: Journal, wallOffset = 0) {
-    this.journal = journal;
-    this.clock.wallOffset = wallOffset;
+    super(journal, wallOffset);
     const { clock } = this;
     const random = new SeededRandom(name.length + wallOffset).next;
     const table = new FleetMaintenance({
@@ -47,11 +34,6 @@ class Bench {
       onChange: (scope) => this.onChange(scope),
     });
     this.table = table;
-    const log = {
-      write: (_: string, event: string, message: string) => void this.log.push(`${event}: ${message}`),
-      close() {},
-    };
-    this.configure("a", "b");
     const fleet = {
       member: name,
       get scopes() {
@@ -71,23 +53,13 @@ class Bench {
         return [];
       },
     };
-    this.operator = new Operator({ parts: this.health.parts, clock: this.clock, log, journal, fleet });
+    this.operator = new Operator({ ...this.deps, fleet });
     this.operator.restore();
   }
 
   /** Starts with the journal of a folder. */
   static async at(folder: string, name = "m1", wallOffset = 0): Promise<Bench> {
-    const { journal } = await openState({ folder, option: "stateDir" }, new Health(), "operator-fleet-test");
-    return new Bench(name, journal, wallOffset);
-  }
-
-  configure(...names: readonly string[]): void {
-    const checks = names.map((name) => ({
-      name,
-      source: { kind: "heartbeat" as const, ttl: "1h", token: undefined },
-      options: {},
-    }));
-    this.health.configure({ checks, services: [], isolation: undefined, allowLinkLocal: false });
+    return new Bench(name, await journalAt(folder), wallOffset);
   }
 
   hear(): void {
@@ -185,7 +157,7 @@ test("a restart with another wall clock changes nothing while another member liv
 
 test("what a daemon has stored before it was in a fleet is an order of the fleet", async () => {
   const folder = newFolder();
-  const { journal } = await openState({ folder, option: "stateDir" }, new Health(), "operator-fleet-test");
+  const journal = await journalAt(folder);
   const since = new VirtualClock().wallTime();
   journal.put("maintenance", "=a", { since, until: since + HOUR, reason: "x" });
   journal.put("maintenance", "=b", { since: since - HOUR, until: since - 1, reason: "x" });

@@ -1,57 +1,28 @@
 /** What an operator has said, across restarts, reloads and jumps of the clock. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, renameSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { subscribe } from "../../src/core/channels.js";
-import { Health } from "../../src/daemon/health.js";
 import { Operator } from "../../src/daemon/operator.js";
-import { openState } from "../../src/daemon/state.js";
 import type { Journal } from "../../src/telemetry/journal.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { journalAt, newFolders, OperatorBench } from "../support/operator-bench.js";
+import { settle } from "../support/virtual-clock.js";
 
-const directory = mkdtempSync(join(tmpdir(), "healthbridge-operator-"));
-after(() => rmSync(directory, { recursive: true }));
-let folders = 0;
-const newFolder = () => {
-  folders += 1;
-  return join(directory, String(folders));
-};
+const newFolder = newFolders();
 
-class Bench {
-  readonly clock = new VirtualClock();
-  readonly health = new Health({ clock: this.clock });
-  readonly log: string[] = [];
+class Bench extends OperatorBench {
   readonly operator: Operator;
 
-  readonly journal: Journal | undefined;
-
   constructor(journal?: Journal, wallOffset = 0) {
-    this.journal = journal;
-    this.clock.wallOffset = wallOffset;
-    const log = {
-      write: (_: string, event: string, message: string) => void this.log.push(`${event}: ${message}`),
-      close() {},
-    };
-    this.configure("a", "b");
-    this.operator = new Operator({ parts: this.health.parts, clock: this.clock, log, journal });
+    super(journal, wallOffset);
+    this.operator = new Operator(this.deps);
     this.operator.restore();
   }
 
   /** Starts with the journal of a folder. */
   static async at(folder: string, wallOffset = 0): Promise<Bench> {
-    const { journal } = await openState({ folder, option: "stateDir" }, new Health(), "operator-test");
-    return new Bench(journal, wallOffset);
-  }
-
-  configure(...names: readonly string[]): void {
-    const checks = names.map((name) => ({
-      name,
-      source: { kind: "heartbeat" as const, ttl: "1h", token: undefined },
-      options: {},
-    }));
-    this.health.configure({ checks, services: [], isolation: undefined, allowLinkLocal: false });
+    return new Bench(await journalAt(folder), wallOffset);
   }
 
   reasons(...names: readonly string[]): readonly (string | undefined)[] {

@@ -15,6 +15,8 @@ export interface WebhookRequest {
 export class WebhookReceiver {
   readonly requests: WebhookRequest[] = [];
   hangs = false;
+  /** Called with each request, before it is answered. */
+  onRequest: (request: WebhookRequest) => void = () => {};
   readonly #server: Server;
 
   constructor() {
@@ -25,13 +27,15 @@ export class WebhookReceiver {
         ({ service, status }: { service: string; status: string }) => `${service} ${status}`,
       );
       const key = String(request.headers["idempotency-key"]);
-      this.requests.push({
+      const received = {
         at: Math.round(performance.now()),
         from: String(request.socket.remoteAddress),
         key,
         changes,
         isAnswered: !this.hangs,
-      });
+      };
+      this.requests.push(received);
+      this.onRequest(received);
       if (!this.hangs) response.end();
     });
   }
