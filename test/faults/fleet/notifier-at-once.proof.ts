@@ -52,7 +52,10 @@ describe("a fleet of three with a webhook without delay", () => {
       await site.start(notifier.space);
       await site.serves();
       await site.recover(target);
-      await eventually(() => receiver.requests.some(({ changes }) => changes.includes(`${target} SERVING`)), "its end is told");
+      await eventually(
+        () => receiver.requests.some(({ changes }) => changes.includes(`${target} SERVING`)),
+        "its end is told",
+      );
       await site.settled();
       site.judge();
     });
