@@ -114,10 +114,14 @@ function memberLine({
 }
 
 function drainLine({ isDraining, by }: Extract<FleetEvent, { readonly kind: "drain" }>): FleetLine {
-  const [event, order] = isDraining
-    ? ["fleet-drained", "drained: this member hands its checks over"]
-    : ["fleet-resumed", "this member takes its share of the checks again"];
-  return { level: "info", event, message: `${order}; ordered by an operator at ${by}`, fields: { by } };
+  const fields = { by };
+  const ordered = `ordered by an operator at ${by}`;
+  if (!isDraining) {
+    const message = `this member takes its share of the checks again; ${ordered}`;
+    return { level: "info", event: "fleet-resumed", message, fields };
+  }
+  const message = `drained: this member hands its checks over; ${ordered}`;
+  return { level: "info", event: "fleet-drained", message, fields };
 }
 
 function duplicateLine({ member, isOver }: Extract<FleetEvent, { readonly kind: "duplicate" }>): FleetLine {
