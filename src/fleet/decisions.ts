@@ -26,7 +26,7 @@ export interface DecisionsDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
@@ -194,6 +194,7 @@ export class Decisions {
     const former: FormerVote[] = [];
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
     const detachedAt = this.#deps.detachedAt();
+    const isDeaf = this.#deps.members.isDeaf(now);
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#votesOn(record)) {
       if (this.#isDoubted(vote, record)) {
@@ -205,7 +206,7 @@ export class Decisions {
       else former.push(vote);
       if (vote.vote.state === "abstaining") continue;
       // a vote ends when no beat comes; that of one that was not heard may count with its next beat
-      if (vote.validUntil <= now && vote.isAlive && vote.heardAt >= detachedAt) reviewAt = now;
+      if (vote.validUntil <= now && vote.isAlive && !isDeaf) reviewAt = now;
       if (vote.validUntil > now && vote.run !== self) reviewAt = Math.min(reviewAt, vote.validUntil);
     }
     const awaitedMs = this.isAlone ? 0 : MAX_AWAITED_STALE_TIMES * definition.staleAfterMs;

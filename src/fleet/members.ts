@@ -59,6 +59,9 @@ export interface MembersOptions {
 /** After so many leases of silence, the records of a run are removed from the store. */
 const LEASES_UNTIL_FORGOTTEN = 10;
 
+/** After a lease without a word, the store is gone, or this process has stood still. */
+const DEAF_LEASES = 2;
+
 /** More silence of one read than so many beats is this member's own deafness. */
 const MAX_BEATS_A_READ = 1.5;
 
@@ -114,6 +117,11 @@ export class Members {
       this.#hearOne(beat, { provenAt, silentMs, now });
     }
     for (const member of this.#members.values()) if (!heard.has(member.run)) this.#miss(member, silentMs);
+  }
+
+  /** No beat was read for so long that all is decided anew when one is. */
+  isDeaf(now: number): boolean {
+    return now - (this.#lastReadAt ?? now) > DEAF_LEASES * this.#options.leaseMs;
   }
 
   get(run: Run): HeardMember | undefined {

@@ -4,8 +4,10 @@
  *
  * Targets turn too: one part of them never does, so what a fault does to them is the fault's alone.
  */
+
 import type { StoreFaults } from "../../../src/fleet/memory-store.js";
 import type { LogEntry } from "../../../src/fleet/store.js";
+import type { SeededRandom } from "../../support/seeded-random.js";
 import { BEAT_MS, type CheckFacts, SETTLE_MS } from "./facts.js";
 import { type MemberOptions, type SimMember, STORE_DEADLINE_MS } from "./member.js";
 import type { FleetWorld } from "./world.js";
@@ -90,6 +92,26 @@ export class Chaos {
     };
     this.#at(at, () => upgrade(2));
     if (hasRollback) this.#at(random.between(at, until), () => upgrade(1));
+  }
+
+  /** Reloads from some time on: another configuration at one member, or at one after the other, and perhaps back. */
+  planReloads(until: number, random: SeededRandom): void {
+    const { now } = this.#world;
+    for (let at = now + random.between(0, 0.5) * (until - now); at < until; at += random.between(10_000, 60_000)) {
+      const isRollout = random.next() < 0.6;
+      const variant = random.next() < 0.7 ? 1 : 0;
+      this.#at(at, () => {
+        const members = [...this.#world.members.values()].filter((member) => member.options.variant !== variant);
+        for (const [index, member] of members.slice(0, isRollout ? members.length : 1).entries())
+          this.#after(index * random.between(500, 8_000), () => this.#reload(member, variant));
+      });
+    }
+  }
+
+  #reload(member: SimMember, variant: 0 | 1): void {
+    if (!member.facts.isAwake || this.#affected.has(member)) return;
+    this.counts.set("reload", (this.counts.get("reload") ?? 0) + 1);
+    member.reload(variant);
   }
 
   /** Turns of targets from now until a time. */

@@ -124,7 +124,8 @@ export interface MemberFactsOptions {
 export class MemberFacts {
   readonly name: string;
   readonly run: string;
-  readonly variant: 0 | 1;
+  /** Of its configuration: a reload changes it. */
+  variant: 0 | 1;
   /** Of its records: a member with another one does not understand them. */
   readonly format: 1 | 2;
   readonly startedAt: number;
@@ -188,7 +189,7 @@ interface Disturbance {
 
 /** What the oracle of a run counts. */
 export interface Totals {
-  /** Times in which no member of a group has probed a shared check. */
+  /** Times in which no member of a group has probed a shared check, and one of them could have. */
   gaps: number;
   gapMs: number;
   maxGapMs: number;
@@ -310,6 +311,30 @@ export class Facts {
     this.disturb(`${member.name} resumes`);
   }
 
+  /** It has another configuration now: what it has said of checks that have another definition there counts no more. */
+  reload(member: MemberFacts, variant: 0 | 1): void {
+    const isCounted = member.isProbing;
+    const varied = [...member.votes].filter(([check]) => check.isVaried);
+    for (const [check, { isProbing }] of varied)
+      if (isProbing && isCounted) this.#count(check, check.groupOf(member), -1);
+    member.variant = variant;
+    member.wokeAt = this.now;
+    for (const [check, { isProbing }] of varied) {
+      this.redefine(member, check);
+      if (isProbing && isCounted) this.#count(check, check.groupOf(member), 1);
+    }
+    this.disturb(`${member.name} has configuration ${variant}`);
+  }
+
+  /** Its runner begins anew, with another target. */
+  redefine(member: MemberFacts, check: CheckFacts): void {
+    const { isProbing, restedAt } = this.#voteOf(member, check);
+    const vote = { ...newVote(this.now), isProbing, restedAt };
+    member.votes.set(check, vote);
+    check.votes.set(member, vote);
+    check.changedAt = this.now;
+  }
+
   stall(member: MemberFacts, isStalled: boolean): void {
     this.#whileProbersChange(member, () => {
       if (isStalled) this.#unhear(member);
@@ -428,15 +453,7 @@ export class Facts {
   #voteOf(member: MemberFacts, check: CheckFacts): VoteFacts {
     let vote = member.votes.get(check);
     if (vote === undefined) {
-      vote = {
-        ...{ state: "abstaining", since: this.now, failingUntil: Number.NEGATIVE_INFINITY },
-        ...{
-          firstResultAt: Number.POSITIVE_INFINITY,
-          lastPassAt: Number.NEGATIVE_INFINITY,
-          lastResultAt: Number.NEGATIVE_INFINITY,
-          ...{ isProbing: false, restedAt: undefined },
-        },
-      };
+      vote = newVote(this.now);
       member.votes.set(check, vote);
       check.votes.set(member, vote);
     }
@@ -486,15 +503,25 @@ export class Facts {
     check.gapSince[group] = undefined;
     check.isGapReported[group] = false;
     if (check.scope !== "shared" || this.now < 20_000) return;
-    const gapMs = this.now - since;
+    const candidateSince = this.candidateSince(check, group);
+    // without a candidate, none can probe it
+    const gapMs = this.now - Math.min(this.now, Math.max(since, candidateSince));
     const { totals } = this;
     totals.gaps += 1;
     totals.gapMs += gapMs;
     totals.maxGapMs = Math.max(totals.maxGapMs, gapMs);
     if (!this.wasStoreWell(since)) return;
     totals.maxHealthyGapMs = Math.max(totals.maxHealthyGapMs, gapMs);
-    if (this.candidateSince(check, group) > since) return;
+    if (candidateSince > since) return;
     totals.promisedGapMs += gapMs;
     totals.gapLimitMs += Math.max(0, this.lastDisturbedAt - since) + TAKEOVER_MS;
   }
+}
+
+function newVote(since: number): VoteFacts {
+  return {
+    ...{ state: "abstaining", since, failingUntil: Number.NEGATIVE_INFINITY },
+    ...{ firstResultAt: Number.POSITIVE_INFINITY, lastPassAt: Number.NEGATIVE_INFINITY },
+    ...{ lastResultAt: Number.NEGATIVE_INFINITY, isProbing: false, restedAt: undefined },
+  };
 }

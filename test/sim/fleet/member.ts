@@ -73,7 +73,7 @@ export interface MemberOptions {
 }
 
 export class SimMember {
-  readonly options: MemberOptions;
+  options: MemberOptions;
   readonly clock: MemberClock;
   readonly fleet: Fleet;
   readonly connection: MemoryConnection;
@@ -120,8 +120,21 @@ export class SimMember {
 
   start(): void {
     this.#world.isUnsettled = true;
-    this.fleet.define(this.#world.facts.checks.map((check) => this.#definition(check)));
+    this.#define();
     this.fleet.start();
+  }
+
+  /** With another configuration: what it serves of checks that are others now is unknown until they are decided. */
+  reload(variant: 0 | 1): void {
+    this.#world.isUnsettled = true;
+    this.options = { ...this.options, variant };
+    this.#world.facts.reload(this.facts, variant);
+    for (const check of this.#world.facts.checks) {
+      if (!check.isVaried) continue;
+      this.#table[check.index] = undefined;
+      this.#look(check);
+    }
+    this.#define();
   }
 
   served({ index }: CheckFacts): CheckState {
@@ -170,6 +183,10 @@ export class SimMember {
     this.#world.oracle.onStatus(this.facts, check, before);
   }
 
+  #define(): void {
+    this.fleet.define(this.#world.facts.checks.map((check) => this.#definition(check)));
+  }
+
   #definition(check: CheckFacts): Definition {
     const { name, scope, copies, agree, staleAfterMs, intervalMs } = check;
     const digest = this.fleet.digestOf(`${name} ${check.isVaried ? this.facts.variant : 0}`);
@@ -210,7 +227,10 @@ export class SimMember {
   }
 
   #probe(check: CheckFacts, from: Decision | undefined): void {
-    if (this.#runners.has(check) || this.facts.diedAt !== undefined) return;
+    if (this.facts.diedAt !== undefined) return;
+    const before = this.#runners.get(check);
+    before?.timer();
+    if (before !== undefined) this.#world.facts.redefine(this.facts, check);
     const state = from?.state ?? "pending";
     this.#world.oracle.onProbe(this.facts, check, from?.state);
     this.#world.facts.probe(this.facts, check);

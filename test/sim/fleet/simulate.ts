@@ -25,6 +25,8 @@ const START_MS = 30_000;
 
 const UPGRADES = 1_000_000;
 
+const RELOADS = 2_000_000;
+
 /** Faults are over, and the fleet has settled. */
 const QUIET_MS = 90_000;
 
@@ -53,6 +55,8 @@ export async function simulateFleet({ seed, members, checks, seconds }: RunOptio
   chaos.planTurns(until);
   // a generator of its own: the other fleets are what they were
   if (new SeededRandom(seed + UPGRADES).next() < 0.2) chaos.planUpgrade(until);
+  const reloads = new SeededRandom(seed + RELOADS);
+  if (isVaried && reloads.next() < 0.7) chaos.planReloads(until, reloads);
   await runTo(world, until + QUIET_MS);
   world.oracle.onEnd(world.store.counts, chaos.losses);
   return {
