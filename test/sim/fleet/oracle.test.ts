@@ -141,7 +141,7 @@ test("a failing status with fewer failing votes than must agree is found", () =>
   assert.deepEqual(found(history), ["false down"]);
 });
 
-test("the vote of a voter that comes back after a lease counts when it could be heard again", () => {
+test("the vote of a voter that comes back after a lease counts when the list of members has settled", () => {
   const history = new History();
   const [a, b, c] = history.members;
   history.facts.pause(b);
@@ -152,10 +152,58 @@ test("the vote of a voter that comes back after a lease counts when it could be 
   history.pass(2);
   history.facts.turn(history.check, "up");
   history.facts.resume(b);
-  history.pass(1);
+  history.pass(9);
   assert.ok(!found(history).includes("false down"));
-  history.pass(5);
+  history.pass(2);
   assert.ok(found(history).includes("false down"));
+});
+
+test("a member that hears nothing may not tell a failure for long while it sees the target pass", () => {
+  const history = new History();
+  const [a, b, c] = history.members;
+  history.facts.turn(history.check, "down");
+  for (const voter of [a, b]) history.vote(voter, "failing");
+  history.serveAll("failing");
+  history.facts.cut(c, true);
+  history.facts.turn(history.check, "up");
+  history.probe(c);
+  history.pass(23);
+  assert.deepEqual(found(history), []);
+  history.pass(2);
+  assert.deepEqual(found(history), ["false down"]);
+});
+
+for (const [title, hasLeft, isFound] of [
+  ["a voter that has left does not see in place of one that cannot look", true, false],
+  ["one that was killed a moment ago does", false, true],
+] as const)
+  test(title, () => {
+    const history = new History({ agree: 2 });
+    const [a, b, c] = history.members;
+    history.facts.rest(b, history.check);
+    history.silence(b);
+    b.isIsolated = true;
+    history.facts.probe(b, history.check);
+    history.probe(c);
+    history.pass(20);
+    history.vote(a, "failing");
+    history.pass(2);
+    history.facts.end(c, hasLeft ? "has left" : "is killed");
+    history.pass(2);
+    history.serve(a, "failing");
+    assert.equal(found(history).includes("false down"), isFound);
+  });
+
+test("a check whose definition a reload changes must be probed anew", () => {
+  const history = new History({ isVaried: true });
+  const [a, b, c] = history.members;
+  history.facts.reload(c, 0);
+  history.pass(20);
+  assert.deepEqual(found(history), [], "with the same definition, nothing begins anew");
+  history.facts.reload(c, 1);
+  for (const voter of [a, b]) assert.equal(history.check.votes.get(voter)?.state, "passing");
+  history.pass(40);
+  assert.deepEqual(found(history), ["gap", "false OK"], "no member of the new definition probes it");
 });
 
 test("a failing status with no failing vote is found when all voters have died", () => {

@@ -282,7 +282,8 @@ export class Oracle {
     const vote = check.votes.get(member);
     if (vote === undefined || !isGood(vote.state) || !member.isProbing || !member.probesAll) return false;
     const deafFrom = Math.max(member.deafSince ?? now, member.wokeAt);
-    return vote.lastResultAt > deafFrom + MIN_DEAF_MS && now - Math.max(vote.since, vote.lastResultAt) > BEAT_MS;
+    const seenAt = deafFrom + MIN_DEAF_MS + 1.1 * check.intervalMs + EDGE_MS;
+    return now - BEAT_MS > Math.max(seenAt, vote.since) && vote.lastResultAt > deafFrom + MIN_DEAF_MS;
   }
 
   /**
