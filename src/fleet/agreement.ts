@@ -66,23 +66,43 @@ function seated(
   { owners, former, spare, isAwaited, awaitedMs }: SeatVotes,
   now: number,
 ): { readonly votes: readonly SeatVote[]; readonly awaited: number; readonly abstained: SeatVote | undefined } {
-  const waiting = former.filter(({ vote, validUntil }) => vote.state !== "abstaining" && validUntil > now);
+  const waiting = former.filter((vote) => countsNow(vote, now));
   if (waiting.length > 1) waiting.sort(byPrecedence);
+  const counted = owners.map((owner) => (countsNow(owner, now) ? owner : undefined));
+  // it has not voted, or it is not heard, or it cannot look: a member that was an owner before may still see
+  if (counted.includes(undefined)) {
+    fill(counted, owners, waiting, false);
+    fill(counted, owners, waiting, true);
+  }
   const votes: SeatVote[] = [];
   let awaited = 0;
   let abstained: SeatVote | undefined;
-  for (const owner of owners) {
+  for (const [index, owner] of owners.entries()) {
     const isAbstaining = owner?.vote.state === "abstaining";
     if (isAbstaining) abstained ??= owner;
-    // it has not voted, or it is not heard, or it cannot look: a member that was an owner before may still see
-    const counted =
-      owner !== undefined && !isAbstaining && owner.validUntil > now ? owner : filler(waiting, isAbstaining);
-    if (counted !== undefined) votes.push(counted);
+    const vote = counted[index];
+    if (vote !== undefined) votes.push(vote);
     else if (!isAbstaining && (isAwaited || now < (owner?.validUntil ?? Number.NEGATIVE_INFINITY) + awaitedMs))
       awaited += 1;
   }
   if (spare > 0) votes.push(...waiting.filter(({ isAlive }) => isAlive).slice(0, spare));
   return { votes, awaited, abstained };
+}
+
+export function countsNow(seat: SeatVote | undefined, now: number): seat is SeatVote {
+  return seat !== undefined && seat.vote.state !== "abstaining" && seat.validUntil > now;
+}
+
+/** First the seats that would be waited for, and then those that abstain. */
+function fill(
+  counted: (SeatVote | undefined)[],
+  owners: SeatVotes["owners"],
+  waiting: FormerVote[],
+  isAbstaining: boolean,
+): void {
+  for (const [index, owner] of owners.entries())
+    if (counted[index] === undefined && (owner?.vote.state === "abstaining") === isAbstaining)
+      counted[index] = filler(waiting, isAbstaining);
 }
 
 /** Takes one. A dead member has left its seat to a successor: it does not see in place of one that abstains. */

@@ -7,13 +7,13 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
-import { agreedOn, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "./agreement.js";
+import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "./agreement.js";
 import { type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeats.js";
 import type { Members } from "./members.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
 import type { Run } from "./store.js";
-import { countsNow, reportValidity, validityOf } from "./validity.js";
+import { reportValidity, validityOf } from "./validity.js";
 import type { Cell, Decision } from "./vote.js";
 
 /** A vote of another run, as its mirror has it. */

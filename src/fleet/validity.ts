@@ -4,17 +4,12 @@
  * The vote of another member counts until its result may be too old: its beat says how old the oldest of its results is, and
  * after the last beat that was heard the age grows.
  */
-import type { SeatVote } from "./agreement.js";
 import { AGE_TOLERANCE } from "./heartbeats.js";
 import type { HeardMember } from "./members.js";
 import type { Cell, Definition } from "./vote.js";
 
 /** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
 const MIN_VALID_BEATS = 2;
-
-export function countsNow(seat: SeatVote | undefined, now: number): seat is SeatVote {
-  return seat !== undefined && seat.vote.state !== "abstaining" && seat.validUntil > now;
-}
 
 /**
  * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.

@@ -173,6 +173,16 @@ describe("the vote of a former owner", () => {
       assert.equal(decision.reason, reason);
     });
 
+  for (const [votes, reason] of [
+    ["a-f", "has not voted"],
+    ["aPf", "has a vote that is too old"],
+    ["faF", "has told a failure that is too old"],
+  ] as const)
+    it(`takes the seat of an owner that ${reason} before one that abstains, which is not waited for: ${votes}`, () => {
+      const decision = agreed(votes, 2, { others: "p+", before: PASSING, isAwaited: true });
+      assert.deepEqual([decision.state, decision.reason], ["warning", "partial"]);
+    });
+
   it("leaves no seat to wait for", () => {
     assert.equal(agreed("f-", 2, { others: "f+", before: PASSING }).state, "failing");
     assert.equal(agreed("f--", 3, { others: "f+", before: PASSING }).state, "passing", "one more seat is empty");

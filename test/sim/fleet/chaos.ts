@@ -109,7 +109,8 @@ export class Chaos {
   }
 
   #reload(member: SimMember, variant: 0 | 1): void {
-    if (!member.facts.isAwake || this.#affected.has(member)) return;
+    const isPossible = member.facts.isAwake && member.options.variant !== variant && !this.#affected.has(member);
+    if (!isPossible) return;
     this.counts.set("reload", (this.counts.get("reload") ?? 0) + 1);
     member.reload(variant);
   }

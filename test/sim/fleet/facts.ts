@@ -224,6 +224,8 @@ export class Facts {
   isStoreGone = false;
   storeBackAt = Number.NEGATIVE_INFINITY;
   storeFaultMs = 0;
+  /** The last reload of any member. */
+  reloadedAt = Number.NEGATIVE_INFINITY;
   readonly totals: Totals = {
     ...{ gaps: 0, gapMs: 0, maxGapMs: 0, maxHealthyGapMs: 0, dueMs: 0, duplicateMs: 0, healthyDuplicateMs: 0 },
     ...{ promisedGapMs: 0, gapLimitMs: 0, handOverMs: 0, handOvers: 0 },
@@ -319,6 +321,7 @@ export class Facts {
       if (isProbing && isCounted) this.#count(check, check.groupOf(member), -1);
     member.variant = variant;
     member.wokeAt = this.now;
+    this.reloadedAt = this.now;
     for (const [check, { isProbing }] of varied) {
       this.redefine(member, check);
       if (isProbing && isCounted) this.#count(check, check.groupOf(member), 1);

@@ -270,7 +270,7 @@ export class Oracle {
       }
     }
     // there is no vote, or one of them has not voted yet: what it was, until it is stale
-    if (!hasTurned && (good === 0 || this.#isAwaited(member, check))) return;
+    if (!hasTurned && (good === 0 || this.#isAwaited(member, check) || this.#isReloaded(check))) return;
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
     if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
     this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
@@ -303,6 +303,11 @@ export class Oracle {
     // what has joined while this member was deaf is new to it
     const learnedAt = voter.startedAt > member.unstableFrom ? (member.reachedSince ?? now) : Number.NEGATIVE_INFINITY;
     return now - Math.max(joinedAt(voter, now), learnedAt) >= CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
+  }
+
+  /** One that has another definition now is an owner of the old one until the list of members has settled. */
+  #isReloaded({ isVaried }: CheckFacts): boolean {
+    return isVaried && this.#facts.now - this.#facts.reloadedAt < CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
