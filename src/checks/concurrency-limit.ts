@@ -26,6 +26,12 @@ export const MAX_CONCURRENT_PROBES = 256;
 /** Maximum number of probes that start in one turn of the event loop. */
 export const MAX_STARTS_PER_TURN = 32;
 
+/** Minimum of the limit, when results are lost. */
+const MIN_CONCURRENT_PROBES = 16;
+
+/** By how much each result that counts raises a limit that was lowered. */
+const GROWTH = 1 / 8;
+
 /** Of so many starts, one is of a check without a result that counts, while both kinds wait. */
 const STARTS_PER_UNKNOWN = 4;
 
@@ -41,7 +47,8 @@ interface Waiting {
 }
 
 export class ConcurrencyLimit {
-  readonly #maxRunning: number;
+  readonly #most: number;
+  #maxRunning: number;
   readonly #nextTurn: (action: () => void) => void;
   readonly #known = new Queue<Waiting>();
   readonly #unknown = new Queue<Waiting>();
@@ -54,7 +61,23 @@ export class ConcurrencyLimit {
   /** @param nextTurn calls an action in the next turn of the event loop */
   constructor(nextTurn: (action: () => void) => void, maxRunning: number = MAX_CONCURRENT_PROBES) {
     this.#nextTurn = nextTurn;
+    this.#most = maxRunning;
     this.#maxRunning = maxRunning;
+  }
+
+  /** Number of probes that may run at the same time now. */
+  get maxRunning(): number {
+    return this.#maxRunning;
+  }
+
+  /**
+   * There is a result. `isLost`: the event loop was blocked meanwhile, and probes are late. Then one probe less may run at the
+   * same time: those that run would make each turn so long that all of their results are lost, again and again.
+   */
+  adapt(isLost: boolean): void {
+    if (!isLost && this.#maxRunning === this.#most) return;
+    const limit = this.#maxRunning + (isLost ? -1 : GROWTH);
+    this.#maxRunning = Math.min(this.#most, Math.max(MIN_CONCURRENT_PROBES, limit));
   }
 
   /**

@@ -30,6 +30,10 @@ export class Lateness {
     this.#endTimer = options.timers.create(() => this.#onEndTimer());
   }
 
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
   /** A probe starts so many milliseconds after its due time. */
   started(lagMs: number): void {
     if (lagMs <= LATE_MS) return;

@@ -196,9 +196,9 @@ export class CheckRunner {
 
   #onAbandonedEnd({ startedAt }: ProbeRun): void {
     const { name, deps } = this.#options;
-    const lastedMs = deps.clock.now() - startedAt;
-    if (!this.#stopped) publish("abandoned-ended", { instance: deps.instance, check: name, lastedMs });
     this.#armTimer(); // a second run that hangs may be abandoned now
+    if (this.#stopped) return;
+    publish("abandoned-ended", { instance: deps.instance, check: name, lastedMs: deps.clock.now() - startedAt });
   }
 
   /** Aborts a run, and then frees its slot for another check. */
@@ -263,9 +263,10 @@ export class CheckRunner {
   /** Counts a result, unless the event loop was blocked during the probe. */
   #count(timing: ProbeTiming, given: ProbeResult): void {
     const { name, deps, listener } = this.#options;
-    const { clock, instance, stalls } = deps;
+    const { clock, instance, stalls, lateness, probeLimit } = deps;
     const [settings, now] = [this.#settings, clock.now()];
     const stallMs = stalls.since(timing.since, stallLimitMs(settings.timeoutMs));
+    probeLimit.adapt(stallMs > 0 && lateness.isLate);
     if (stallMs > 0) {
       publish("result-dropped", { instance, check: name, stallMs });
       this.#lastIgnored = true;
@@ -285,9 +286,8 @@ export class CheckRunner {
     if (isInherited && progress.failures === 0) this.validity.count(now - ageMs);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
     this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
-    const last = { discovered: result.discovered, at: clock.wallTime() - ageMs };
-    const latency = { latencyMs: timing.ageMs === undefined ? latencyMs : undefined, ageMs: timing.ageMs };
-    listener.onProgress(progress, { ...last, ...latency });
+    const last = { discovered: result.discovered, at: clock.wallTime() - ageMs, ageMs: timing.ageMs };
+    listener.onProgress(progress, { ...last, latencyMs: timing.ageMs === undefined ? latencyMs : undefined });
   }
 
   #scheduleNext(from: number): void {

@@ -118,6 +118,31 @@ describe("of the probes that wait for a slot", () => {
     assert.deepEqual(started, ["known", "new", "old"]);
   });
 
+  test("fewer run at the same time while results are lost, at least 16, and more again with results that count", () => {
+    const limit = new ConcurrencyLimit((action) => action());
+    let running = 0;
+    for (let number = 0; number < 400; number += 1)
+      limit.acquire(() => {
+        running += 1;
+      });
+    const release = () => {
+      running -= 1;
+      limit.release();
+    };
+    assert.equal(running, 256);
+    for (let lost = 0; lost < 100; lost += 1) limit.adapt(true);
+    for (let ended = 0; ended < 100; ended += 1) release();
+    assert.equal(running, 156);
+    release();
+    assert.equal(running, 156, "a free slot is used again");
+    for (let lost = 0; lost < 400; lost += 1) limit.adapt(true);
+    assert.equal(limit.maxRunning, 16);
+    for (let counted = 0; counted < 80; counted += 1) limit.adapt(false);
+    assert.equal(limit.maxRunning, 26);
+    for (let counted = 0; counted < 8_000; counted += 1) limit.adapt(false);
+    assert.equal(limit.maxRunning, 256);
+  });
+
   test("all start, when all results become stale", () => {
     const { started, add, release } = limited();
     const result = { isCurrent: true };

@@ -220,14 +220,15 @@ class SimulatedDay {
     this.#running += 1;
     if (this.#running > this.#counts.maxConcurrent) this.#counts.maxConcurrent = this.#running;
     if (this.#running > MAX_CONCURRENT_PROBES) this.#faults.push(`${this.#running} probes run at once`);
-    if (this.#running !== MAX_CONCURRENT_PROBES) return;
+    if (this.#running < this.#engine.deps.probeLimit.maxRunning) return;
     // a slot that is used again at the same time was not free
-    if (saturated.to !== this.#clock.now()) saturated.from = this.#clock.now();
+    if (saturated.to < this.#clock.now()) saturated.from = this.#clock.now();
     saturated.to = Number.POSITIVE_INFINITY;
   }
 
   #releaseSlot(): void {
-    if (this.#running === MAX_CONCURRENT_PROBES) this.#saturated.to = this.#clock.now();
+    const isFull = this.#running > this.#engine.deps.probeLimit.maxRunning;
+    if (this.#saturated.to === Number.POSITIVE_INFINITY && !isFull) this.#saturated.to = this.#clock.now();
     this.#running -= 1;
   }
 
