@@ -110,7 +110,7 @@ export function storeSuite(name: string, open: () => StoreUnderTest): void {
         read.push(...page.entries);
         sizes.push(page.entries.length);
       }
-      assert.deepEqual(sizes.slice(0, 2), [100, 100]);
+      assert.ok(sizes.length > 2 && sizes.every((size) => size <= 100), `pages of ${sizes}`);
       for (const run of [ONE, OTHER]) assert.deepEqual(of(read, run), of(written, run));
     });
 
