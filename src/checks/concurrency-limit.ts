@@ -36,22 +36,22 @@ const GROWTH = 1 / 8;
 const STARTS_PER_UNKNOWN = 4;
 
 /** The result that a start will renew. */
-interface Renewed {
+interface ProbedResult {
   /** Whether it still counts. */
   readonly isCurrent: boolean;
 }
 
-interface Waiting {
+interface QueuedStart {
   readonly start: () => void;
-  readonly result: Renewed;
+  readonly result: ProbedResult;
 }
 
 export class ConcurrencyLimit {
   readonly #most: number;
   #maxRunning: number;
   readonly #nextTurn: (action: () => void) => void;
-  readonly #known = new Queue<Waiting>();
-  readonly #unknown = new Queue<Waiting>();
+  readonly #known = new Queue<QueuedStart>();
+  readonly #unknown = new Queue<QueuedStart>();
   #running = 0;
   /** Starts in this turn of the event loop. */
   #started = 0;
@@ -84,7 +84,7 @@ export class ConcurrencyLimit {
    * Calls `start` at once, or when a slot is free. The caller must call `release` once for each start.
    * @param result what the start will renew. Without it, all are started in order
    */
-  acquire(start: () => void, result: Renewed = { isCurrent: true }): void {
+  acquire(start: () => void, result: ProbedResult = { isCurrent: true }): void {
     (result.isCurrent ? this.#known : this.#unknown).push({ start, result });
     this.#startNext();
   }
@@ -109,7 +109,7 @@ export class ConcurrencyLimit {
     return true;
   }
 
-  #next(): Waiting | undefined {
+  #next(): QueuedStart | undefined {
     const isTurnOfUnknown = this.#knownInARow + 1 >= STARTS_PER_UNKNOWN && !this.#unknown.isEmpty;
     let known = isTurnOfUnknown ? undefined : this.#known.shift();
     for (; known?.result.isCurrent === false; known = this.#known.shift()) this.#unknown.push(known);
