@@ -11,7 +11,7 @@
  * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A seat that abstains is
  * not waited for.
  */
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import type { Decision, Vote } from "./vote.js";
 
 /** A vote, and the monotonic time until which it counts. */

@@ -5,7 +5,7 @@
  */
 import type { Random } from "../core/clock.js";
 import type { Beat, MemberAsk } from "./beat.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 const BEATS_OF_AN_ASK = 10;
 

@@ -8,7 +8,7 @@
  * was restarted gets its checks back. The score of a member is -weight / ln(u), where u is the hash as a number of (0, 1):
  * so its share of the checks follows its weight. https://en.wikipedia.org/wiki/Rendezvous_hashing
  */
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 /** A member that may get checks. */
 export interface Assignable {

@@ -2,7 +2,7 @@
 import { type Beat, FORMAT, MAX_HEARD, type MemberAsk } from "./beat.js";
 import { toldMaintenanceOf } from "./maintenance-form.js";
 import { isAmount, isCount, isName, isRecord } from "./record-form.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 const MAX_HEAD_LENGTH = 256;
 const MAX_ASKS = 16;

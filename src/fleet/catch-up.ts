@@ -7,7 +7,7 @@
  * longer for runs that it does not hear, but still for the votes that were told to it.
  */
 import type { HeardMember, Members } from "./members.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface CatchUpOptions {
   readonly beatMs: number;

@@ -24,7 +24,7 @@ import { type Beat, FORMAT } from "./beat.js";
 import { beatOf } from "./beat-form.js";
 import { isAmount, isCount, isName, isReason, parsed, recordOf } from "./record-form.js";
 import { type Signature, Signer } from "./signer.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 
 /** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */

@@ -12,7 +12,7 @@ import { type HeartbeatVote, heartbeatDecision, newestReport } from "./heartbeat
 import type { Members } from "./members.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import { reportValidity, validityOf } from "./validity.js";
 import type { Cell, Decision } from "./vote.js";
 

@@ -3,7 +3,7 @@ import type { Clock, Random } from "../core/clock.js";
 import type { StoreFault } from "../core/store-faults.js";
 import type { FleetCodec } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
-import type { FleetStore, Run, StoreError } from "./store.js";
+import type { FleetStore, Run, StoreError } from "./store/store.js";
 import type { Decision } from "./vote.js";
 
 /** Times are in milliseconds. */

@@ -9,7 +9,7 @@ import type { Mirror } from "./mirror.js";
 import type { CheckOwners, FleetReadings, MemberReading, OwnerReading } from "./readings.js";
 import type { Rounds } from "./rounds.js";
 import type { CheckRecord, Seats } from "./seats.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import type { Vote } from "./vote.js";
 
 export interface FleetViewDeps {

@@ -33,7 +33,7 @@ import { Rounds } from "./rounds.js";
 import { Seating } from "./seating.js";
 import { Seats } from "./seats.js";
 import { SharedConfigs } from "./shared-configs.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import { TurnQueue } from "./turn-queue.js";
 import type { Definition, Vote } from "./vote.js";
 

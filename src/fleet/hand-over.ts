@@ -11,7 +11,7 @@ import type { FleetMembership } from "./membership.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Seating } from "./seating.js";
 import type { CheckRecord, Seats } from "./seats.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface HandOverDeps {
   readonly clock: Clock;

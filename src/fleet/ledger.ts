@@ -14,7 +14,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { FleetCodec, Head, SealedCell } from "./codec.js";
-import type { HeardBeats, LogEntry, Run } from "./store.js";
+import type { HeardBeats, LogEntry, Run } from "./store/store.js";
 import type { Cell } from "./vote.js";
 
 /** Cells in one write. More changes are written with the next ones. */

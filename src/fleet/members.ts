@@ -15,7 +15,7 @@
  *     played back, of a process that has ended:           heard: self=1, or none           does not count
  */
 import { type Beat, FORMAT, MAX_HEARD } from "./beat.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 /** A beat whose signature is right. A beat of another format has no more than these fields. */
 export type HeardBeat = Pick<Beat, "format" | "run" | "member" | "counter"> & Partial<Beat>;

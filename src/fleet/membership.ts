@@ -22,7 +22,7 @@ import {
   Settling,
   toRosterMember,
 } from "./roster.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface MembershipDeps {
   readonly clock: Clock;

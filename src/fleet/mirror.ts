@@ -16,7 +16,7 @@ import type { FleetCodec, OpenedCell } from "./codec.js";
 import { MAX_ENTRY_CELLS } from "./ledger.js";
 import type { ResyncCause } from "./readings.js";
 import { add, isSame, type MirroredCell, RunCells } from "./run-cells.js";
-import type { LogEntry, Run } from "./store.js";
+import type { LogEntry, Run } from "./store/store.js";
 import { type MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Cells that are verified in one step. */

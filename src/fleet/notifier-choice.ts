@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../core/clock.js";
 import type { HeardMember } from "./members.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface NotifierChoiceDeps {
   readonly clock: Clock;

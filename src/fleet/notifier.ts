@@ -10,7 +10,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { NotifierChoice } from "./notifier-choice.js";
-import type { FleetStore, Run } from "./store.js";
+import type { FleetStore, Run } from "./store/store.js";
 
 export interface NotifierDeps {
   readonly clock: Clock;

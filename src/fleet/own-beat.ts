@@ -9,7 +9,7 @@ import type { Orders } from "./orders.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Rounds } from "./rounds.js";
 import type { SharedConfigs } from "./shared-configs.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface OwnBeatDeps {
   readonly run: Run;

@@ -1,6 +1,6 @@
 /** What a fleet tells of itself: for the command line, the page and the metrics. */
 import type { MemberState } from "../core/member-states.js";
-import type { Run, StoreError } from "./store.js";
+import type { Run, StoreError } from "./store/store.js";
 import type { SharingScope, VoteState } from "./vote.js";
 
 /** One process of the fleet, as this member sees it. */

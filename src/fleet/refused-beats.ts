@@ -3,7 +3,7 @@
  *
  *     read:   x   x   y   y   y ... y     counted: x once, y once.     The same for a minute: its author has ended, it is removed
  */
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 interface RefusedBeat {
   readonly text: string;

@@ -12,7 +12,7 @@
 import { type HashedCandidate, hashed } from "./assignment.js";
 import type { Beat } from "./beat.js";
 import type { HeardMember } from "./members.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 
 export interface RosterMember extends HashedCandidate {
   /** The digest of the definitions that it holds. */

@@ -19,7 +19,7 @@ import type { HeardBeat } from "./members.js";
 import type { Mirror } from "./mirror.js";
 import type { ResyncCause } from "./readings.js";
 import { RefusedBeats } from "./refused-beats.js";
-import type { FleetStore, HeardBeats, LogEntry, LogPosition, Run } from "./store.js";
+import type { FleetStore, HeardBeats, LogEntry, LogPosition, Run } from "./store/store.js";
 import { StoreCalls } from "./store-calls.js";
 import type { TurnQueue } from "./turn-queue.js";
 

@@ -14,7 +14,7 @@ import { type SeatVote, UNDECIDED } from "./agreement.js";
 import { hashOf, Ranking } from "./assignment.js";
 import { heldAs } from "./configs.js";
 import type { Roster, RosterMember } from "./roster.js";
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import type { Decision, Definition } from "./vote.js";
 
 /** What this member knows of one check. */

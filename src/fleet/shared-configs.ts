@@ -9,7 +9,7 @@ import { type Beat, FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import { heldAs, OtherConfigs } from "./configs.js";
 import type { CheckRecord } from "./seats.js";
-import type { FleetStore } from "./store.js";
+import type { FleetStore } from "./store/store.js";
 
 export interface SharedConfigsDeps {
   readonly clock: Clock;

@@ -6,7 +6,7 @@
 import type { Clock } from "../core/clock.js";
 import { messageOf } from "../core/health-error.js";
 import type { FleetEvent } from "./fleet-deps.js";
-import { StoreError } from "./store.js";
+import { StoreError } from "./store/store.js";
 
 export type CallKind = "beat" | "write" | "rewrite" | "read" | "cells";
 

@@ -1,5 +1,5 @@
 /** What the other runs say of each check. A check has as many votes as it has owners, however many members there are. */
-import type { Run } from "./store.js";
+import type { Run } from "./store/store.js";
 import type { Cell } from "./vote.js";
 
 /** What one run says of one check. */

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../src/core/clock.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
-import { StoreError } from "../../src/fleet/store.js";
+import { StoreError } from "../../src/fleet/store/store.js";
 import { eventually } from "../support/eventually.js";
 import { config, Member, Target } from "../support/fleet-daemons.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { run } from "./program.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hb-members-"));

@@ -5,9 +5,9 @@ import { hostname } from "node:os";
 import { posix } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../src/core/clock.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { eventually, pause } from "../support/eventually.js";
 import { config, LEASE_MS, Member, secret, Target } from "../support/fleet-daemons.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { importsIn } from "../support/source/imports.js";
 import { tokensOf } from "../support/source/tokens.js";
 

@@ -8,10 +8,10 @@ import { readConfigText } from "../../src/config/load.js";
 import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
 import { systemClock } from "../../src/core/clock.js";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { faultsOf } from "../config/reading.js";
 import { completeSettings } from "../support/complete-settings.js";
 import { appliedOf, configKeys } from "../support/config-table.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 
 const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 const load = (text: string): LoadedConfig => validateConfig(readConfigText("f.yaml", text, {}));

@@ -1,7 +1,7 @@
 /** The engine of a fleet when its store is away, loses data, or is split. Numbers are rows of docs/fleet.md. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { StoreError } from "../../src/fleet/store.js";
+import { StoreError } from "../../src/fleet/store/store.js";
 import { definitions, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = definitions(30);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import { Ledger } from "../../src/fleet/ledger.js";
-import type { LogEntry } from "../../src/fleet/store.js";
+import type { LogEntry } from "../../src/fleet/store/store.js";
 
 const RUN = "0123456789abcdef01234567";
 const NO_BEATS = new Map<string, string>();

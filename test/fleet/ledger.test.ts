@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import { Ledger, MAX_ENTRY_CELLS } from "../../src/fleet/ledger.js";
-import type { LogEntry } from "../../src/fleet/store.js";
+import type { LogEntry } from "../../src/fleet/store/store.js";
 import type { Cell, VoteState } from "../../src/fleet/vote.js";
 
 const RUN = "0123456789abcdef01234567";

@@ -5,7 +5,7 @@ import { runAtOnce } from "../../src/core/turns.js";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import { Ledger } from "../../src/fleet/ledger.js";
 import { Mirror } from "../../src/fleet/mirror.js";
-import type { LogEntry } from "../../src/fleet/store.js";
+import type { LogEntry } from "../../src/fleet/store/store.js";
 import type { Cell, VoteState } from "../../src/fleet/vote.js";
 
 const RUN = "0123456789abcdef01234567";

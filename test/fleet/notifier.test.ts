@@ -1,8 +1,8 @@
 /** Which member tells the outside, and what they share. What webhooks make of it is in `hooks/fleet-webhook.test`. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { Notifier } from "../../src/fleet/notifier.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { LeaseChoice } from "../support/lease-choice.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { FORMAT } from "../../src/fleet/beat.js";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import type { FleetReadings } from "../../src/fleet/readings.js";
-import { StoreError } from "../../src/fleet/store.js";
+import { StoreError } from "../../src/fleet/store/store.js";
 import type { Definition } from "../../src/fleet/vote.js";
 import { definition, definitions, World } from "./fleet-world.js";
 

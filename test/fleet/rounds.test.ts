@@ -6,13 +6,13 @@ import { FleetCodec } from "../../src/fleet/codec.js";
 import type { FleetEvent } from "../../src/fleet/fleet-deps.js";
 import { Ledger } from "../../src/fleet/ledger.js";
 import type { HeardBeat } from "../../src/fleet/members.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { Mirror } from "../../src/fleet/mirror.js";
 import { Rounds } from "../../src/fleet/rounds.js";
-import type { LogEntry } from "../../src/fleet/store.js";
+import type { LogEntry } from "../../src/fleet/store/store.js";
 import { TurnQueue } from "../../src/fleet/turn-queue.js";
 import type { Cell, VoteState } from "../../src/fleet/vote.js";
 import { collectFaults } from "../support/faults.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
 const [RUN, PEER] = ["a".repeat(24), "b".repeat(24)];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FleetCodec } from "../../src/fleet/codec.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { SharedConfigs } from "../../src/fleet/shared-configs.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
 import { recordOf } from "./records.js";

@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { MemoryStore } from "../../src/fleet/memory-store.js";
+import type { MemoryStore } from "../support/fleet-memory-store.js";
 import { definition, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = Array.from({ length: 12 }, (_, index) => definition(`t${index}`, { copies: index % 3 === 0 ? 1 : 2 }));

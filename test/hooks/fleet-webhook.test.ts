@@ -1,8 +1,6 @@
 /** The webhook of a fleet: three members, one store with faults, one receiver, on a virtual clock. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MemoryConnection } from "../../src/fleet/memory-store.js";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
 import { Notifier } from "../../src/fleet/notifier.js";
 import { FleetWebhook } from "../../src/hooks/fleet-webhook.js";
 import type { Observation } from "../../src/hooks/notification-state.js";
@@ -10,6 +8,8 @@ import { SharedTold } from "../../src/hooks/shared-told.js";
 import type { SendResult } from "../../src/hooks/webhook-client.js";
 import type { Message } from "../../src/hooks/webhook-message.js";
 import { readWebhook } from "../../src/hooks/webhook-settings.js";
+import type { MemoryConnection } from "../support/fleet-memory-store.js";
+import { MemoryStore } from "../support/fleet-memory-store.js";
 import { LeaseChoice } from "../support/lease-choice.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 

@@ -7,8 +7,8 @@ import { after, type TestContext } from "node:test";
 import { readConfigText } from "../../src/config/load.js";
 import { type LoadedConfig, validateConfig } from "../../src/config/validate.js";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.js";
-import type { MemoryConnection, MemoryStore } from "../../src/fleet/memory-store.js";
 import type { ShutdownTimes } from "../../src/lifecycle/shutdown.js";
+import type { MemoryConnection, MemoryStore } from "./fleet-memory-store.js";
 
 export const BEAT_MS = 200;
 export const LEASE_MS = 1_000;

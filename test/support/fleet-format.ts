@@ -16,7 +16,7 @@ import type {
   LogPosition,
   Run,
   StoredCells,
-} from "../../src/fleet/store.js";
+} from "../../src/fleet/store/store.js";
 
 type RecordKind = "beat" | "cell" | "head" | "config";
 

@@ -1,6 +1,6 @@
 /** Stands in for the choice of a notifier where a test has no fleet: by a lease in the store, which a test can give to a member. */
 import type { Clock } from "../../src/core/clock.js";
-import type { FleetStore } from "../../src/fleet/store.js";
+import type { FleetStore } from "../../src/fleet/store/store.js";
 
 export interface LeaseChoiceDeps {
   readonly clock: Clock;

@@ -5,8 +5,8 @@
  * Targets turn too: one part of them never does, so what a fault does to them is the fault's alone.
  */
 
-import type { StoreFaults } from "../../../src/fleet/memory-store.js";
-import type { LogEntry } from "../../../src/fleet/store.js";
+import type { LogEntry } from "../../../src/fleet/store/store.js";
+import type { StoreFaults } from "../../support/fleet-memory-store.js";
 import type { SeededRandom } from "../../support/seeded-random.js";
 import { BEAT_MS, type CheckFacts, SETTLE_MS } from "./facts.js";
 import { type MemberOptions, type SimMember, STORE_DEADLINE_MS } from "./member.js";

@@ -7,10 +7,10 @@
 import type { CancelTimer, Clock } from "../../../src/core/clock.js";
 import { Fleet } from "../../../src/fleet/fleet.js";
 import type { FleetChecks, FleetEvent, FleetSettings } from "../../../src/fleet/fleet-deps.js";
-import { MemoryConnection } from "../../../src/fleet/memory-store.js";
 import type { Decision, Definition, Vote } from "../../../src/fleet/vote.js";
 import type { CheckState } from "../../../src/registry/ports.js";
 import { OtherFormat } from "../../support/fleet-format.js";
+import { MemoryConnection } from "../../support/fleet-memory-store.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type CheckFacts, EDGE_MS, isGood, MemberFacts, UNHEALTHY_THRESHOLD } from "./facts.js";
 import type { FleetWorld } from "./world.js";

@@ -8,7 +8,7 @@
  * without the memory: it has another text or another place.
  */
 import { FleetCodec, type Head, type OpenedBeat, type OpenedCell } from "../../../src/fleet/codec.js";
-import type { Run } from "../../../src/fleet/store.js";
+import type { Run } from "../../../src/fleet/store/store.js";
 
 /** Records of one kind that are remembered, twice: of 100,000 checks, all votes of an hour without many turns. */
 const MAX_RECORDS = 400_000;

@@ -3,7 +3,7 @@
  * late then; those of a dead one are dropped.
  */
 import type { CancelTimer } from "../../../src/core/clock.js";
-import { MemoryStore } from "../../../src/fleet/memory-store.js";
+import { MemoryStore } from "../../support/fleet-memory-store.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type Event, EventHeap } from "../sim-clock.js";
 import { type CheckFacts, type CheckOptions, Facts, type MemberFacts } from "./facts.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { MemoryStore } from "../../src/fleet/memory-store.js";
-import { StoreError } from "../../src/fleet/store.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { StoreError } from "../../../src/fleet/store/store.js";
+import { MemoryStore } from "../../support/fleet-memory-store.js";
+import { settle, VirtualClock } from "../../support/virtual-clock.js";
 import { storeSuite } from "./store-suite.js";
 
 const RUN = "0123456789abcdef01234567";

@@ -1,6 +1,6 @@
 /** Opens the store that a URL names. Only the client library of that store is loaded. */
-import type { TlsClientOptions } from "../client/tls-options.js";
-import type { Clock } from "../core/clock.js";
+import type { TlsClientOptions } from "../../client/tls-options.js";
+import type { Clock } from "../../core/clock.js";
 import type { FleetStore } from "./store.js";
 import type { StoreUrl } from "./store-url.js";
 

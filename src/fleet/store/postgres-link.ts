@@ -4,11 +4,11 @@
  * The client is the package `pg`, an optional peer. It has one connection, on which queries run one after the other.
  */
 import { createRequire } from "node:module";
-import { type TlsClientOptions, tlsOptions } from "../client/tls-options.js";
-import type { Clock } from "../core/clock.js";
-import { HealthError, messageOf } from "../core/health-error.js";
-import { printable } from "../core/printable.js";
-import type { StoreFault } from "../core/store-faults.js";
+import { type TlsClientOptions, tlsOptions } from "../../client/tls-options.js";
+import type { Clock } from "../../core/clock.js";
+import { HealthError, messageOf } from "../../core/health-error.js";
+import { printable } from "../../core/printable.js";
+import type { StoreFault } from "../../core/store-faults.js";
 import { StoreError } from "./store.js";
 import type { Link } from "./store-connection.js";
 import type { StoreUrl } from "./store-url.js";

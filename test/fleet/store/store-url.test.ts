@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { parseStoreUrl } from "../../src/fleet/store-url.js";
+import { parseStoreUrl } from "../../../src/fleet/store/store-url.js";
 
 describe("the URL of a store", () => {
   test("redis:// has a host, a port, a database and a login", () => {

@@ -11,7 +11,7 @@
  * half-open, and the operating system would notice that after minutes. Nothing is queued while the store is away: a call
  * that comes shortly after a failure is rejected with it.
  */
-import type { Clock } from "../core/clock.js";
+import type { Clock } from "../../core/clock.js";
 import { StoreError } from "./store.js";
 
 /** How one kind of store is reached. */

@@ -14,7 +14,7 @@
  * of many cells goes in parts, and each part has the deadline. A store has no queue of its own: while it is away, calls
  * reject at once.
  */
-import type { StoreFault } from "../core/store-faults.js";
+import type { StoreFault } from "../../core/store-faults.js";
 
 /** One start of one member: 24 hexadecimal digits. */
 export type Run = string;

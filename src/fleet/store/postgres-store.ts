@@ -14,7 +14,7 @@
  *     position    { run: [sequence, head], ... } as JSON
  */
 
-import { sequenceOf } from "./codec.js";
+import { sequenceOf } from "../codec.js";
 import type { StoreOptions } from "./open-store.js";
 import { PostgresLink, type SqlQuery } from "./postgres-link.js";
 import {

@@ -16,7 +16,7 @@
  *
  * The log is read by polling: a blocking command would hold back all others of the connection.
  */
-import { messageOf } from "../core/health-error.js";
+import { messageOf } from "../../core/health-error.js";
 import type { StoreOptions } from "./open-store.js";
 import { type FieldLimit, type RedisCommand, RedisConnection } from "./redis-connection.js";
 import {

@@ -7,7 +7,7 @@
  *
  * A call takes effect after half of its delay. So a call whose answer is lost may have taken effect.
  */
-import type { Clock } from "../core/clock.js";
+import type { Clock } from "../../src/core/clock.js";
 import {
   type FleetStore,
   type HeardBeats,
@@ -17,7 +17,7 @@ import {
   type Run,
   type StoredCells,
   StoreError,
-} from "./store.js";
+} from "../../src/fleet/store/store.js";
 
 /** Entries that the log keeps. */
 const LOG_LENGTH = 1_000;

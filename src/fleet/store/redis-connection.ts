@@ -14,10 +14,10 @@
  * reconnect without an end, queue calls without a bound, and send commands that a user with few rights may not.
  */
 import { createRequire } from "node:module";
-import { type TlsClientOptions, tlsOptions } from "../client/tls-options.js";
-import type { Clock } from "../core/clock.js";
-import { HealthError, messageOf } from "../core/health-error.js";
-import { printable } from "../core/printable.js";
+import { type TlsClientOptions, tlsOptions } from "../../client/tls-options.js";
+import type { Clock } from "../../core/clock.js";
+import { HealthError, messageOf } from "../../core/health-error.js";
+import { printable } from "../../core/printable.js";
 import { StoreError } from "./store.js";
 import { type Link, StoreConnection } from "./store-connection.js";
 import type { StoreHost, StoreLogin, StoreUrl } from "./store-url.js";

@@ -9,8 +9,8 @@
  * User and password are percent-encoded. No error shows a part of the URL that may belong to a password.
  */
 import { isIPv6 } from "node:net";
-import { HealthError } from "../core/health-error.js";
-import { formatHostPort, isHost } from "../core/host-port.js";
+import { HealthError } from "../../core/health-error.js";
+import { formatHostPort, isHost } from "../../core/host-port.js";
 
 export interface StoreHost {
   readonly host: string;

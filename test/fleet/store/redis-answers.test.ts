@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { after, test } from "node:test";
-import { systemClock } from "../../src/core/clock.js";
-import { openStore } from "../../src/fleet/open-store.js";
-import { StoreError } from "../../src/fleet/store.js";
-import { parseStoreUrl } from "../../src/fleet/store-url.js";
+import { systemClock } from "../../../src/core/clock.js";
+import { openStore } from "../../../src/fleet/store/open-store.js";
+import { StoreError } from "../../../src/fleet/store/store.js";
+import { parseStoreUrl } from "../../../src/fleet/store/store-url.js";
 
 const servers: Server[] = [];
 after(() => {
