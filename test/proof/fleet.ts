@@ -11,6 +11,7 @@ import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type FinishedRun, type RunsOptions, runFleets } from "../sim/fleet/runs.js";
+import { textOf, totalsOf } from "../sim/fleet/summary.js";
 import type { Arguments } from "./arguments.js";
 
 const USUAL = { runs: 1_000, members: 20, checks: 1_000, seconds: 60 };
@@ -50,17 +51,14 @@ async function simulate({ words, seed = 1, json }: Arguments): Promise<boolean> 
   });
   await Promise.all(parts.map((part) => runFleets(part, onRun)));
   const failed = finished.filter(({ faults }) => faults.length > 0);
-  const sum = (read: (run: FinishedRun) => number) => finished.reduce((total, run) => total + read(run), 0);
+  const totals = totalsOf(finished.map((run) => run.totals));
   const report = {
-    ...{ seed, runs: finished.length, ...size, failed: failed.map((run) => run.seed) },
-    ...{ results: sum(({ totals }) => totals.results), votes: sum(({ totals }) => totals.votes) },
-    ...{ faults: sum(({ struck }) => Object.values(struck).reduce((total, count) => total + count, 0)) },
-    ...{ gaps: sum(({ totals }) => totals.gaps), gapMs: Math.round(sum(({ totals }) => totals.gapMs)) },
-    maxGapMs: Math.round(Math.max(0, ...finished.map(({ totals }) => totals.maxGapMs))),
-    duplicateMs: Math.round(sum(({ totals }) => totals.duplicateMs)),
-    secondsPerRun: Number((sum(({ seconds }) => seconds) / finished.length).toFixed(2)),
+    ...{ seed, runs: finished.length, ...size, failed: failed.map((run) => run.seed), totals },
+    faults: finished.reduce((sum, { struck }) => sum + Object.values(struck).reduce((one, other) => one + other, 0), 0),
+    secondsPerRun: Number((finished.reduce((sum, { seconds }) => sum + seconds, 0) / finished.length).toFixed(2)),
   };
   process.stdout.write(`${JSON.stringify(report, undefined, json ? undefined : 2)}\n`);
+  if (!json) process.stdout.write(`${textOf(totals)}\n`);
   return failed.length === 0 && finished.length === runs;
 }
 
