@@ -22,13 +22,13 @@ export const FLEET_METRICS = {
     name: "healthbridge_fleet_store_up",
     type: "gauge",
     labels: [],
-    help: "1 while the store of the fleet answers.",
+    help: "1 while no kind of call to the store of the fleet fails.",
   },
   fleetDetached: {
     name: "healthbridge_fleet_detached",
     type: "gauge",
     labels: [],
-    help: "1 while the store has not answered for a lease: this member decides by its own probes.",
+    help: "1 while calls of the store have failed for a lease: this member decides by its own probes.",
   },
   fleetChecks: {
     name: "healthbridge_fleet_checks",
