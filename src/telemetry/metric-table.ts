@@ -175,7 +175,7 @@ const OWN_METRICS = {
     name: "healthbridge_recovery_refused_total",
     type: "counter",
     labels: ["recovery", "cause"],
-    help: "Recovery programs that were not run for a failing service, by cause: isolated, group, share or busy.",
+    help: "Recovery programs that were not run for a failing service, by cause: isolated, group, share, busy, detached or leaving.",
   },
   recoveryRunning: {
     name: "healthbridge_recovery_running",
