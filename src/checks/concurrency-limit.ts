@@ -26,7 +26,7 @@ export const MAX_CONCURRENT_PROBES = 256;
 /** Maximum number of probes that start in one turn of the event loop. */
 export const MAX_STARTS_PER_TURN = 32;
 
-/** Minimum of the limit, when results are lost. */
+/** Minimum of the limit when results are lost. */
 const MIN_CONCURRENT_PROBES = 16;
 
 /** By how much each result that counts raises a limit that was lowered. */
@@ -47,8 +47,10 @@ interface QueuedStart {
 }
 
 export class ConcurrencyLimit {
-  readonly #most: number;
+  readonly #maxLimit: number;
   #maxRunning: number;
+  /** The last one that has lowered the limit. */
+  #lastStall: object | undefined;
   readonly #nextTurn: (action: () => void) => void;
   readonly #known = new Queue<QueuedStart>();
   readonly #unknown = new Queue<QueuedStart>();
@@ -61,7 +63,7 @@ export class ConcurrencyLimit {
   /** @param nextTurn calls an action in the next turn of the event loop */
   constructor(nextTurn: (action: () => void) => void, maxRunning: number = MAX_CONCURRENT_PROBES) {
     this.#nextTurn = nextTurn;
-    this.#most = maxRunning;
+    this.#maxLimit = maxRunning;
     this.#maxRunning = maxRunning;
   }
 
@@ -71,13 +73,15 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * There is a result. `isLost`: the event loop was blocked meanwhile, and probes are late. Then one probe less may run at the
-   * same time: those that run would make each turn so long that all of their results are lost, again and again.
+   * A probe has a result. While probes are late, each stall of the event loop halves the limit: those that run would make
+   * each turn so long that all of their results are lost, again and again.
+   * @param stall the one by which the result is lost; `undefined`: it counts, and raises a limit that was lowered
    */
-  adapt(isLost: boolean): void {
-    if (!isLost && this.#maxRunning === this.#most) return;
-    const limit = this.#maxRunning + (isLost ? -1 : GROWTH);
-    this.#maxRunning = Math.min(this.#most, Math.max(MIN_CONCURRENT_PROBES, limit));
+  adapt(stall: object | undefined, isLate: boolean): void {
+    if (stall === undefined) this.#maxRunning = Math.min(this.#maxLimit, this.#maxRunning + GROWTH);
+    if (stall === undefined || stall === this.#lastStall || !isLate) return;
+    this.#lastStall = stall;
+    this.#maxRunning = Math.min(this.#maxLimit, Math.max(MIN_CONCURRENT_PROBES, this.#maxRunning / 2));
   }
 
   /**
@@ -91,7 +95,7 @@ export class ConcurrencyLimit {
 
   release(): void {
     this.#running -= 1;
-    this.#startNext();
+    while (this.#startNext());
   }
 
   get #mayStart(): boolean {

@@ -64,7 +64,9 @@ interface FailedCheck {
 
 export class Isolation {
   readonly #deps: IsolationDeps;
-  readonly #timers: TimerQueue;
+  readonly #holdEnds: TimerQueue;
+  /** Of checks that are not held: at that time, their failures are no part of a common one any more. */
+  readonly #expiries: TimerQueue;
   readonly #failed = new Map<string, FailedCheck>();
   readonly #held = new Set<FailedCheck>();
   /** Held checks that wait for a result of the self-check. */
@@ -78,7 +80,8 @@ export class Isolation {
 
   constructor(deps: IsolationDeps) {
     this.#deps = deps;
-    this.#timers = new TimerQueue(deps.clock, MAX_ENDS_A_TURN);
+    this.#holdEnds = new TimerQueue(deps.clock, MAX_ENDS_A_TURN);
+    this.#expiries = new TimerQueue(deps.clock);
   }
 
   /** Whether states are held because more than half of the checks failed at the same time. */
@@ -108,7 +111,7 @@ export class Isolation {
       this.#setUntil(check, failing ? this.#holdEndOf(check) : now);
     }
     if (failing) this.#detectIsolation(now);
-    this.#timers.runDue();
+    this.#holdEnds.runDue();
     this.#publishHeld();
   }
 
@@ -162,7 +165,8 @@ export class Isolation {
   }
 
   #add(name: string, failure: Pick<FailedCheck, "at" | "intervalMs" | "isHeld">, until: number): FailedCheck {
-    const check: FailedCheck = { name, ...failure, until, timer: this.#timers.create(() => this.#end(check)) };
+    const timers = failure.isHeld ? this.#holdEnds : this.#expiries;
+    const check: FailedCheck = { name, ...failure, until, timer: timers.create(() => this.#end(check)) };
     this.#failed.set(name, check);
     check.timer.at(until);
     return check;
@@ -181,6 +185,7 @@ export class Isolation {
   }
 
   #detectIsolation(now: number): void {
+    this.#expiries.runDue(); // after a stall, results are read before timers fire
     if (this.isolated || this.#failed.size * 2 <= this.#deps.checkCount()) return;
     this.#isolatedSince = now;
     this.#moveEnds();

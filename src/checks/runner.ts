@@ -265,10 +265,10 @@ export class CheckRunner {
     const { name, deps, listener } = this.#options;
     const { clock, instance, stalls, lateness, probeLimit } = deps;
     const [settings, now] = [this.#settings, clock.now()];
-    const stallMs = stalls.since(timing.since, stallLimitMs(settings.timeoutMs));
-    probeLimit.adapt(stallMs > 0 && lateness.isLate);
-    if (stallMs > 0) {
-      publish("result-dropped", { instance, check: name, stallMs });
+    const stall = stalls.since(timing.since, stallLimitMs(settings.timeoutMs));
+    if (timing.ageMs === undefined) probeLimit.adapt(stall, lateness.isLate);
+    if (stall !== undefined) {
+      publish("result-dropped", { instance, check: name, stallMs: stall.stallMs });
       this.#lastIgnored = true;
       this.#scheduleNext(now);
       return;

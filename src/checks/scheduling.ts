@@ -5,10 +5,11 @@
  *      '--- longer than the limit ---------'     and no probe of any check has started in the same time: not alive
  *
  * A check may start late because all slots are in use. But a running probe ends at its deadline, so a slot gets free within
- * the longest timeout. A scheduler that starts probes is alive, however late they are: a restart would not make it faster.
+ * the longest timeout, and what delays of this process add to it. A scheduler that starts probes is alive, however late they are: a restart would not make it faster.
  */
 import type { CheckRunner } from "./runner.js";
 import type { CompleteSettings } from "./settings.js";
+import { MAX_MOVED_TIMEOUTS } from "./stalls.js";
 
 /** The times of one check. */
 export interface ScheduledCheck {
@@ -16,8 +17,12 @@ export interface ScheduledCheck {
   readonly settings: Pick<CompleteSettings, "timeoutMs">;
 }
 
-/** How long a probe may be due without any start, beside the longest timeout. */
+/** How long a probe may be due without any start, beside the longest time that a probe may take. */
 const MAX_OVERDUE_MS = 10_000;
+
+function maxOverdueMs({ timeoutMs }: ScheduledCheck["settings"]): number {
+  return (1 + MAX_MOVED_TIMEOUTS) * timeoutMs + MAX_OVERDUE_MS;
+}
 
 /** Whether a check is not probed here: it is neither due, nor has a probe started. */
 function isResting({ nextProbeAt, lastProbeAt }: ScheduledCheck["runner"]): boolean {
@@ -26,7 +31,7 @@ function isResting({ nextProbeAt, lastProbeAt }: ScheduledCheck["runner"]): bool
 
 /** Whether a probe of this check has started lately: then probes start, whatever the other checks are. */
 export function hasStartedLately({ runner, settings }: ScheduledCheck, now: number): boolean {
-  return now - runner.lastProbeAt <= settings.timeoutMs + MAX_OVERDUE_MS;
+  return now - runner.lastProbeAt <= maxOverdueMs(settings);
 }
 
 /**
@@ -41,7 +46,7 @@ export function isScheduling(checks: Iterable<ScheduledCheck>, now: number): boo
     const { runner, settings } = check;
     if (isResting(runner)) continue;
     if (hasStartedLately(check, now)) return true;
-    limitMs = Math.max(limitMs, settings.timeoutMs + MAX_OVERDUE_MS);
+    limitMs = Math.max(limitMs, maxOverdueMs(settings));
     dueAt = Math.min(dueAt, runner.nextProbeAt);
     startedAt = Math.max(startedAt, runner.lastProbeAt);
   }

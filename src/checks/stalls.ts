@@ -28,13 +28,23 @@ export function stallLimitMs(timeoutMs: number): number {
 
 const TICK_MS = 100;
 
+/** Delays move the deadline of a probe by at most so many timeouts. */
+export const MAX_MOVED_TIMEOUTS = 2;
+
 /** A delay below this is normal. */
 const MIN_LATE_MS = 20;
 
-const MAX_STALLS = 32;
+/** Delays that are kept: more than there are in the time of one probe, mostly. */
+const MAX_DELAYS = 256;
 
 /** While no probe runs, a stall affects no result and is only published. */
 const IDLE_TICK_MS = 1_000;
+
+/** A delay of the event loop. */
+export interface Delay {
+  readonly endedAt: number;
+  readonly stallMs: number;
+}
 
 export class Stalls {
   readonly #clock: Clock;
@@ -46,7 +56,7 @@ export class Stalls {
   #tickMs = IDLE_TICK_MS;
   #lostMs = 0;
   /** The last delays of the event loop, the newest last. */
-  readonly #delays: { readonly endedAt: number; readonly stallMs: number }[] = [];
+  readonly #delays: Delay[] = [];
 
   constructor(options: { readonly clock: Clock; readonly timers: TimerQueue; readonly instance: string }) {
     this.#clock = options.clock;
@@ -89,10 +99,15 @@ export class Stalls {
     else this.#timer.cancel();
   }
 
-  /** Milliseconds of the last stall above `limitMs` (at most 500) that ended after `startedAt`; 0 without one. */
-  since(startedAt: number, limitMs = STALL_MS): number {
+  /** The last stall above `limitMs` (at most 500) that ended after `startedAt`. */
+  since(startedAt: number, limitMs = STALL_MS): Delay | undefined {
     if (this.#running || this.#openProbes > 0) this.#measure();
-    return this.#delays.findLast(({ endedAt, stallMs }) => endedAt > startedAt && stallMs > limitMs)?.stallMs ?? 0;
+    for (let index = this.#delays.length - 1; index >= 0; index -= 1) {
+      const delay = this.#delays[index];
+      if (delay === undefined || delay.endedAt <= startedAt) return undefined;
+      if (delay.stallMs > limitMs) return delay;
+    }
+    return undefined;
   }
 
   /** Milliseconds of all delays until now. */
@@ -102,12 +117,13 @@ export class Stalls {
   }
 
   /**
-   * The deadline of a probe, in monotonic time: delays since its start move it. A stall does not, because the result is
-   * ignored whatever it is.
+   * The deadline of a probe, in monotonic time: delays since its start move it, by at most two timeouts. A stall does not,
+   * because the result is ignored whatever it is.
    * @param lostMs `lostMs` at the start
    */
   deadlineOf({ startedAt, timeoutMs, lostMs }: Readonly<Record<"startedAt" | "timeoutMs" | "lostMs", number>>): number {
-    const movedMs = this.since(startedAt, stallLimitMs(timeoutMs)) > 0 ? 0 : this.lostMs - lostMs;
+    const isStalled = this.since(startedAt, stallLimitMs(timeoutMs)) !== undefined;
+    const movedMs = isStalled ? 0 : Math.min(this.lostMs - lostMs, MAX_MOVED_TIMEOUTS * timeoutMs);
     return startedAt + timeoutMs + movedMs;
   }
 
@@ -123,7 +139,7 @@ export class Stalls {
     if (stallMs <= MIN_LATE_MS) return;
     this.#lostMs += stallMs;
     this.#delays.push({ endedAt: now, stallMs });
-    if (this.#delays.length > MAX_STALLS) this.#delays.shift();
+    if (this.#delays.length > MAX_DELAYS) this.#delays.shift();
     if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });
   }
 }

@@ -198,8 +198,9 @@ export class Decisions {
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#votesOn(record)) {
       if (this.#isDoubted(vote, record)) {
+        // it counts again when its member is heard
+        if (ownSeenAt <= detachedAt || (vote.isAlive && !isDeaf)) reviewAt = now;
         if (ownSeenAt > detachedAt) continue;
-        reviewAt = now;
       }
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;

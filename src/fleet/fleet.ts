@@ -39,8 +39,7 @@ import type { Definition, Vote } from "./vote.js";
 
 const RUN_DIGITS = 24;
 const CHECKS_A_STEP = 25;
-/** The last part of leaving: to remove the own records. */
-const FORGET_MS = 1_000;
+const FORGET_MS = 1_000; // the last part of leaving: to remove the own records
 
 export class Fleet {
   readonly run: Run;
@@ -208,6 +207,7 @@ export class Fleet {
 
   #heard(beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean): void {
     const { clock, onEvent } = this.#deps;
+    if (this.#membership.members.isDeaf(clock.now())) this.#decisions.reviewAll();
     if (!this.#rounds.isCut && this.#detachment.succeeded(clock.now())) {
       onEvent({ kind: "attached" });
       this.#membership.freeze(this.#detachment.frozenUntil);

@@ -59,7 +59,7 @@ export interface MembersOptions {
 /** After so many leases of silence, the records of a run are removed from the store. */
 const LEASES_UNTIL_FORGOTTEN = 10;
 
-/** After a lease without a word, the store is gone, or this process has stood still. */
+/** Without a word for so many leases, the store is gone, or this process has stood still. */
 const DEAF_LEASES = 2;
 
 /** More silence of one read than so many beats is this member's own deafness. */

@@ -73,7 +73,8 @@ export class Orders {
   drain(isDraining: boolean, by = this.#deps.settings.member): void {
     const { settings, membership, beatNow, onEvent } = this.#deps;
     const { isLeaving, isDrained } = membership;
-    if (isLeaving ? isDraining || !isDrained : !isDraining) return;
+    const isEnding = isLeaving && !isDrained;
+    if (isEnding || isDraining === isDrained) return;
     membership.change({ isLeaving: isDraining, isDrained: isDraining });
     onEvent({ kind: "drain", isDraining, by });
     background(beatNow(), settings.instance, "the fleet");

@@ -151,10 +151,13 @@ class DialogueListener implements SocketListener {
     const { clock } = this.#options;
     this.#cancelQuiet();
     if (this.#socket.tlsVersion !== "TLSv1.3" || this.#hasRead) this.#resolve(PASS);
-    else
-      this.#cancelQuiet = clock.setTimer(Math.min(this.#quietMs, (this.#endsAt - clock.now()) / 2), () =>
-        this.#resolve(PASS),
-      );
+    else this.#cancelQuiet = clock.setTimer(this.#quietLeftMs(), () => this.#resolve(PASS));
+  }
+
+  /** Half of the time that is left at most. The deadline may have moved: delays of healthbridge itself do not count for it. */
+  #quietLeftMs(): number {
+    const leftMs = this.#endsAt - this.#options.clock.now();
+    return leftMs > 0 ? Math.min(this.#quietMs, leftMs / 2) : MIN_QUIET_MS;
   }
 
   /** Whether a turn is over. Only the first result counts, so what comes after a failure does not matter. */

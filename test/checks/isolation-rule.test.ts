@@ -235,6 +235,19 @@ test("the holds of many checks end in turns of the event loop, each as a failure
   bench.end();
 });
 
+test("a failure of a former interval is no part of a common one, also after the event loop was blocked", () => {
+  for (const isExpired of [true, false]) {
+    const bench = new Bench(4);
+    bench.rule.onSelfCheckResult(false);
+    bench.decide("a", "b");
+    bench.rule.onSelfCheckResult(true);
+    bench.clock.stall(isExpired ? INTERVAL_MS : INTERVAL_MS - 1); // no timer has fired
+    assert.equal(bench.rule.onThreshold("c", INTERVAL_MS, 0), "hold");
+    assert.equal(bench.rule.isolated, !isExpired);
+    bench.end();
+  }
+});
+
 test("30,000 checks that are held, recover or fail cost no look at each other", async () => {
   const count = 30_000;
   const names = Array.from({ length: count }, (_, index) => `c${index}`);

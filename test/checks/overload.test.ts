@@ -53,6 +53,15 @@ describe("turns of 300 ms, each too short to be a stall", () => {
     bench.runner.stop();
   });
 
+  test("move it by at most two timeouts, however many there are", async () => {
+    const bench = await probing();
+    await turnSlowly(bench.clock, 2_700, 300);
+    assert.deepEqual(bench.states, ["passing"]);
+    await turnSlowly(bench.clock, 600, 300);
+    assert.deepEqual(bench.states, ["passing", "failing"], "after 3.3 s");
+    bench.runner.stop();
+  });
+
   test("do not delay a target that refuses", async () => {
     const bench = await probing();
     await turnSlowly(bench.clock, 300, 300);
@@ -130,17 +139,25 @@ describe("of the probes that wait for a slot", () => {
       limit.release();
     };
     assert.equal(running, 256);
-    for (let lost = 0; lost < 100; lost += 1) limit.adapt(true);
-    for (let ended = 0; ended < 100; ended += 1) release();
-    assert.equal(running, 156);
+    const stall = {};
+    for (let lost = 0; lost < 100; lost += 1) limit.adapt(stall, true);
+    assert.equal(limit.maxRunning, 128, "one stall loses many results");
+    for (let ended = 0; ended < 128; ended += 1) release();
+    assert.equal(running, 128);
     release();
-    assert.equal(running, 156, "a free slot is used again");
-    for (let lost = 0; lost < 400; lost += 1) limit.adapt(true);
+    assert.equal(running, 128, "a free slot is used again");
+    limit.adapt({}, false);
+    assert.equal(limit.maxRunning, 128, "while probes are in time, a stall changes nothing");
+    for (let stalls = 0; stalls < 10; stalls += 1) limit.adapt({}, true);
     assert.equal(limit.maxRunning, 16);
-    for (let counted = 0; counted < 80; counted += 1) limit.adapt(false);
+    for (let counted = 0; counted < 80; counted += 1) limit.adapt(undefined, true);
     assert.equal(limit.maxRunning, 26);
-    for (let counted = 0; counted < 8_000; counted += 1) limit.adapt(false);
+    for (let ended = 0; ended < 120; ended += 1) release();
+    assert.equal(running, 26);
+    for (let counted = 0; counted < 8_000; counted += 1) limit.adapt(undefined, false);
     assert.equal(limit.maxRunning, 256);
+    release();
+    assert.equal(running, 150, "what the limit has held back starts");
   });
 
   test("all start, when all results become stale", () => {

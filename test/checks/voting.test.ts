@@ -808,8 +808,8 @@ test("probes start when they are due, unless the scheduler stands still; checks 
   bench.probed({}, undefined, "c");
   await bench.answer(PASSED);
   assert.equal(bench.voting.isScheduling(), true);
-  bench.clock.stall(21_999);
-  assert.equal(bench.voting.isScheduling(), true, "due for the timeout and 10 s");
+  bench.clock.stall(25_999);
+  assert.equal(bench.voting.isScheduling(), true, "due for three timeouts and 10 s");
   bench.clock.stall(2);
   assert.equal(bench.voting.isScheduling(), false);
   bench.voting.rest("c");

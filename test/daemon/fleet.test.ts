@@ -277,7 +277,7 @@ function loadedWith(module: string, loaded = new Set<string>()): ReadonlySet<str
 test("a daemon without a fleet loads nothing of it, but for what reads its keys", () => {
   const ofFleet = /^(?:fleet\/|daemon\/fleet)/;
   assert.deepEqual([...loadedWith("cli/serve.ts")].filter((file) => ofFleet.test(file)).sort(), [
-    "fleet/store-url.ts",
+    "fleet/store/store-url.ts",
     "fleet/vote.ts",
   ]);
   const withFleet = [...loadedWith("daemon/fleet.ts")];

@@ -136,6 +136,19 @@ class Table {
     return this;
   }
 
+  /** Two beats more, the last one now: with the vote of before. */
+  hearAgain(run: string, until: number): void {
+    const now = this.clock.now();
+    const { beat, ...rest } = member(1 - until / 30_000);
+    if (beat === undefined) throw new Error("it is understood");
+    for (const [at, counter] of [
+      [now - 1, 4],
+      [now, 5],
+    ] as const)
+      this.#members.hear([{ ...beat, ...rest, run, member: run, counter, uptimeMs: at }], at, at);
+    this.#members.vouch(run);
+  }
+
   own(state: VoteState, validUntil: number): this {
     this.record.own = { vote: voteOf(state), validUntil } satisfies SeatVote;
     return this;
@@ -208,7 +221,7 @@ describe("a failure that another member told before the store was gone", () => {
     });
 });
 
-it("a failure that was told before the store was gone is looked at again with each beat until this member knows better", () => {
+it("a failure that was told before the store was gone is looked at again with each beat, while its member may be heard", () => {
   const table = new Table({ state: "failing", reason: undefined, validUntil: 30_000 }, ["a"], { copies: 1, agree: 1 });
   table.vote("a", "failing", 30_000).own("passing", 34_000);
   table.clock.stall(9_000);
@@ -216,7 +229,11 @@ it("a failure that was told before the store was gone is looked at again with ea
   assert.deepEqual([table.decide(), table.record.reviewAt], ["failing", 9_000]);
   table.own("passing", 38_000);
   runAtOnce(table.decisions.renew([table.record]));
-  assert.deepEqual([table.record.decision.state, table.record.reviewAt], ["passing", Number.POSITIVE_INFINITY]);
+  assert.deepEqual([table.record.decision.state, table.record.reviewAt], ["passing", 9_000]);
+  table.clock.stall(1_000);
+  table.hearAgain("a", 30_000);
+  runAtOnce(table.decisions.renew([table.record]));
+  assert.equal(table.record.decision.state, "failing", "its member has the same vote since the store is back");
 });
 
 it("a vote that counts is looked at again when it ends, and one that does not with each beat, while its member may be heard", () => {
