@@ -73,7 +73,7 @@ describe("the alert rules", () => {
       assert.match(labels.severity, /^(?:critical|warning)$/, alert);
       assert.match(
         `${annotations.summary}${annotations.description}`,
-        /\$labels\.(?:service|check|instance|job)/,
+        /\$labels\.(?:service|check|instance|job|fleet)/,
         alert,
       );
     }

@@ -122,7 +122,10 @@ class SimulatedDay {
         if (subject === "service") this.#onTransition(name, to);
       }),
       subscribe("probe", (message) => (message.outcome === "pass" ? passed : failed)(message)),
-      subscribe("result-dropped", pass("ignored")),
+      subscribe("result-dropped", (message) => {
+        if (message.instance === instance) this.#seeSlots();
+        pass("ignored")(message);
+      }),
       subscribe("prober-failed", pass("prober-error")),
       subscribe("probe-abandoned", (message) => {
         if (message.instance === instance) this.#oracles.get(message.check)?.onAbandoned();
@@ -216,20 +219,26 @@ class SimulatedDay {
   }
 
   #startProbe(): void {
-    const saturated = this.#saturated;
     this.#running += 1;
     if (this.#running > this.#counts.maxConcurrent) this.#counts.maxConcurrent = this.#running;
     if (this.#running > MAX_CONCURRENT_PROBES) this.#faults.push(`${this.#running} probes run at once`);
-    if (this.#running < this.#engine.deps.probeLimit.maxRunning) return;
-    // a slot that is used again at the same time was not free
-    if (saturated.to < this.#clock.now()) saturated.from = this.#clock.now();
-    saturated.to = Number.POSITIVE_INFINITY;
+    this.#seeSlots();
   }
 
   #releaseSlot(): void {
-    const isFull = this.#running > this.#engine.deps.probeLimit.maxRunning;
-    if (this.#saturated.to === Number.POSITIVE_INFINITY && !isFull) this.#saturated.to = this.#clock.now();
     this.#running -= 1;
+    this.#seeSlots();
+  }
+
+  /** The limit may also change between two probes: with a result that is lost. */
+  #seeSlots(): void {
+    const saturated = this.#saturated;
+    const now = this.#clock.now();
+    const isFull = this.#running >= this.#engine.deps.probeLimit.maxRunning;
+    if (isFull === (saturated.to === Number.POSITIVE_INFINITY)) return;
+    // a slot that is used again at the same time was not free
+    if (isFull && saturated.to < now) saturated.from = now;
+    saturated.to = isFull ? Number.POSITIVE_INFINITY : now;
   }
 
   #onTransition(name: string, to: string): void {
