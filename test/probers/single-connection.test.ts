@@ -13,7 +13,7 @@ for (const [what, result] of [
   ["failed", fail("answer", "another answer")],
   ["thrown", new BrokenCall("closed", "it has ended")],
 ] as const)
-  test(`a connection that the prober ends by itself tells no one: a result that was ${what} needs no error`, async (t) => {
+  test(`a connection that the prober closes after a result that was ${what} reports no error`, async (t) => {
     const server = createServer((socket) => socket.on("error", () => {})).listen(0, "127.0.0.1");
     await once(server, "listening");
     t.after(() => server.close());

@@ -7,8 +7,9 @@
  *     status    is always the one that follows from the counted results (see `verdict`)
  *     schedule  the next probe starts within the jitter of its interval, later only while the event loop is blocked or no
  *               slot is free, and never while another one runs. A probe is aborted at its deadline, and not before, or later
- *               by at most the time for which the event loop was blocked since its start; if it then does not end, it is abandoned after a second or at the next due time. At most one is abandoned: for
- *               a second one, each due time is one more timeout
+ *               by at most the time for which the event loop was blocked since its start. If it then does not end, it is
+ *               abandoned after a second or at the next due time. At most one is abandoned: for a second one, each due
+ *               time is one more timeout
  *     delay     a failure is published within   interval           + (threshold - 1) x edge interval, + jitter, + timeouts
  *               a recovery is published within  unhealthy interval + (threshold - 1) x edge interval, + jitter, + timeouts
  *
