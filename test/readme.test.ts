@@ -1,5 +1,4 @@
 /** The README is true: its tables equal the code, its snippets run. Envoy's, HAProxy's and Flower's are in the interop suite. */
-
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";

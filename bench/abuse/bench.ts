@@ -3,7 +3,6 @@
  *
  * 50 honest connections send 200 Checks a second for three seconds. One round, whatever `--rounds` says.
  */
-
 import { pause } from "../../test/support/eventually.js";
 import { freePort } from "../../test/support/free-port.js";
 import { OURS } from "../measuring/builds.js";

@@ -1,5 +1,4 @@
 /** The goals, with the measured figures. */
-
 import { OURS } from "../measuring/builds.js";
 import { rounded } from "../measuring/figures.js";
 import type { Goal } from "../measuring/report.js";

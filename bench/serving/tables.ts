@@ -1,5 +1,4 @@
 /** The tables of the report. A ratio is the figure of a contender divided by ours. */
-
 import { OURS } from "../measuring/builds.js";
 import { rounded } from "../measuring/figures.js";
 import { type Goal, goalRows } from "../measuring/report.js";

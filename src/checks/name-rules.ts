@@ -4,7 +4,6 @@
  * Each name is one service with one writer: that of a check, one that the settings of checks name, a declared one, or
  * one that the application sets by hand. A declared service has members and a policy that can be fulfilled, and services do not form a cycle.
  */
-
 import type { Path } from "../core/option-error.js";
 import { OVERALL, SELF_CHECK, serviceNameFault, WORKER_PREFIX } from "../core/service-name.js";
 import type { CheckDeclaration, ChecksConfig } from "./declarations.js";

@@ -25,7 +25,7 @@ export function storeNotes({
   storeError = "",
 }: Pick<ControlAnswer<"ListOwners">, "detached" | "storeFault"> & { readonly storeError?: string }): readonly string[] {
   return [
-    ...(detached ? [detachedText(storeFault)] : []),
+    ...(detached ? [`detached: ${detachedText(storeFault)}`] : []),
     ...(storeError === "" ? [] : [`calls of the store fail: ${printable(storeError)}`]),
   ];
 }

@@ -4,7 +4,6 @@
  *     healthbridge.yaml:7:15: checks.orders-a.interval: "5 parsecs" is not a duration (try 5s, 500ms, 1m)
  *     --timeout: 20s must be below --interval (default 10s)
  */
-
 import { HealthError } from "../core/health-error.js";
 import { formatPath, type Path } from "../core/option-error.js";
 

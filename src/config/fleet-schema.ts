@@ -65,7 +65,7 @@ export const FLEET_CHECK_KEYS = {
   scope: v.optional(
     oneOf(
       SCOPES,
-      "Only with fleet: who probes the check. shared: copies of the members. local: each member for itself. each: all members, and they agree. Default shared; local for exec, unix sockets and loopback addresses.",
+      "Only with fleet: who probes the check. shared: copies of the members. local: each member for itself. each: all members, and they agree. Default shared; local for exec, unix sockets, host.docker.internal, loopback and link-local addresses.",
     ),
   ),
   copies: v.optional(count(`Only with fleet: ${COPIES.replace("How", "how")} Default: that of fleet.`)),

@@ -7,7 +7,6 @@
  * Only what keeps a connection alive is done here: SETTINGS and PING of the server are acknowledged. The client of
  * healthbridge's probes (client/http2-connection) can't be used: it never breaks a rule, and hides frames.
  */
-
 import { errorName } from "../client/http2-streams.js";
 import type { SocketListener, TargetSocket } from "../client/target-socket.js";
 import type { Clock } from "../core/clock.js";

@@ -1,5 +1,4 @@
 /** HTTP/2: how a connection begins, and what a server must send on it. */
-
 import { PREFACE } from "../wire/http2/frame-reader.js";
 import { frameOf, PING, SETTINGS } from "../wire/http2/frames.js";
 import { outcomeOf } from "./context.js";

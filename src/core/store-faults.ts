@@ -15,5 +15,5 @@ export type StoreFault = keyof typeof TEXTS;
 /** Of a member that is detached. @param fault of the last call; another text, or none: it is not known */
 export function detachedText(fault = ""): string {
   const isKnown = (word: string): word is StoreFault => Object.hasOwn(TEXTS, word);
-  return `detached: the store of the fleet ${isKnown(fault) ? TEXTS[fault] : "does not answer"}; this member decides by its own probes`;
+  return `the store of the fleet ${isKnown(fault) ? TEXTS[fault] : "does not answer"}; this member decides by its own probes`;
 }

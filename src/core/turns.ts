@@ -4,7 +4,6 @@
  *     runAtOnce   ########################   one turn of the event loop: for a library call, which must be done when it returns
  *     runInTurns  ### . ### . ### . ### .    at most TURN_MS, then what waits is served (.), and so on: for a reload
  */
-
 import type { Clock } from "./clock.js";
 
 /** Yields between two steps, and returns the result. It is ended by `return()` when it is not continued. */

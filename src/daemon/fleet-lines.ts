@@ -47,7 +47,7 @@ function lineOf(event: FleetEvent): FleetLine | undefined {
   switch (event.kind) {
     case "detached": {
       const { probesAll, fault } = event;
-      const message = `${detachedText(fault)}, and probes ${probesAll ? "every check" : "its share"}`;
+      const message = `detached: ${detachedText(fault)}, and probes ${probesAll ? "every check" : "its share"}`;
       return { level: "warn", event: "fleet-detached", message, fields: { probesAll, fault } };
     }
     case "attached":

@@ -6,7 +6,6 @@
  *
  * This file and all that it loads are loaded only with `fleet` in the configuration.
  */
-
 import type { ConfiguredCheck } from "../checks/checks-plan.js";
 import type { CheckDeclaration } from "../checks/declarations.js";
 import { definitionText } from "../checks/definition-text.js";

@@ -8,7 +8,6 @@
  * still be served. The close timeout bounds how long a client that does not read and does not close can delay the end
  * (tryShutdown of grpc-js and GracefulStop of grpc-go wait without a limit while a Watch is open).
  */
-
 import { type Clock, settledWithin } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { HealthError, messageOf } from "../core/health-error.js";

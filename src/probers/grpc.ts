@@ -6,7 +6,6 @@
  * ever. Beside it a Watch is kept open where the target has one. A change on it is a reason to probe at once, so that it
  * is seen in milliseconds; the Check decides.
  */
-
 import type { TargetAddress } from "../client/connection-attempts.js";
 import { type CheckAnswer, HealthStub, type ReportedStatus } from "../client/health-stub.js";
 import { ReusedWatch } from "../client/reused-watch.js";

@@ -3,7 +3,6 @@
  *
  * Only the composition root has the whole object. So a transport cannot set a status, and a check cannot count watchers.
  */
-
 import type { Latest } from "../core/latest.js";
 import type { ServingStatus, WatchStatus } from "../core/serving-status.js";
 import type { StoreFault } from "../core/store-faults.js";

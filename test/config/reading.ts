@@ -1,5 +1,4 @@
 /** Reads configuration texts for tests. */
-
 import type { DaemonConfig } from "../../src/config/daemon-config.js";
 import { ConfigError } from "../../src/config/fault.js";
 import { readConfigText } from "../../src/config/load.js";

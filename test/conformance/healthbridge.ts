@@ -1,5 +1,4 @@
 /** healthbridge under test, by its public door. */
-
 import { Health } from "../../src/index.js";
 import { portOf } from "../support/port-of.js";
 import type { ServerFactory } from "./server-under-test.js";

@@ -1,7 +1,6 @@
 /**
  * A row of docs/conformance.md as a test. The test has its own server and client, and closes both at its end.
  */
-
 import type { ClientSessionOptions } from "node:http2";
 import { test } from "node:test";
 import { GrpcPeer } from "../support/grpc-peer.js";

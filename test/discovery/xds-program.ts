@@ -5,7 +5,6 @@
  *     parent --flip--> state of the one instance of `honest`          parent <--port, memory--
  *     parent --flap n--> n instances change their states every 50 ms
  */
-
 import { subscribe } from "../../src/core/channels.js";
 import { systemClock } from "../../src/core/clock.js";
 import { residentBytes } from "../../src/core/memory.js";

@@ -1,5 +1,4 @@
 /** A prober as a process of its own, for a namespace: runs the checks of its argument, and prints each event as a line of JSON. */
-
 import type { CheckOptions, IsolationOptions } from "../../src/checks/check-options.js";
 import { subscribe } from "../../src/core/channels.js";
 import { Health, type HealthOptions } from "../../src/index.js";

@@ -2,7 +2,6 @@
  * Members of one fleet on a virtual clock, with modelled runners: a runner probes a target that a test makes fail, counts
  * thresholds, and votes.
  */
-
 import type { CancelTimer, Clock } from "../../src/core/clock.js";
 import { Fleet } from "../../src/fleet/fleet.js";
 import type { FleetChecks, FleetEvent, FleetSettings } from "../../src/fleet/fleet-deps.js";

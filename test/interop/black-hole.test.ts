@@ -1,5 +1,4 @@
 /** Row A42: a client whose packets vanish, from a network namespace of its own. */
-
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 /** curl: HTTP/1, HTTP/2 with prior knowledge, TLS with ALPN, and a unix socket. */
-
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,4 @@
 /** Envoy with the README's health checks, over gRPC and over HTTP, on one port. */
-
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,4 @@
 /** A grpc-go client with health checks of its own: traffic follows the statuses. */
-
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import type { EngineName } from "../../src/core/engine-name.js";

@@ -1,5 +1,4 @@
 /** The real grpcurl: by reflection, and by our proto file. */
-
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,4 @@
 /** HAProxy with the README's backend (`option httpchk` over HTTP/1 and over HTTP/2), and with checks in other forms. */
-
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";

@@ -1,5 +1,4 @@
 /** The grpcio client of Python, on the C core. */
-
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";

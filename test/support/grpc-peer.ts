@@ -1,7 +1,6 @@
 /**
  * A gRPC client for tests, on node:http2: every byte and header can be chosen, and the client can stop reading.
  */
-
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import {
   type ClientHttp2Session,

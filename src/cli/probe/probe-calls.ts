@@ -1,7 +1,6 @@
 /**
  * The calls of a probe on one connection: Check of each service at the same time, List, and Watch.
  */
-
 import { BrokenCall, Unanswered } from "../../client/broken-call.js";
 import { type CallRequest, callUnary, hasStatus, type MessageEncoding, startCall } from "../../client/grpc-call.js";
 import { encodeCallHead, type MetadataFields } from "../../client/grpc-head.js";

@@ -4,7 +4,6 @@
  *
  * grpc-go tries again after each error, until the timeout is over. Here, an error ends the attempt with its cause.
  */
-
 import type { TargetAddress } from "../../client/connection-attempts.js";
 import { Http2Connection } from "../../client/http2-connection.js";
 import type { Resolver } from "../../client/resolver.js";

@@ -6,7 +6,6 @@
  *
  * Source: https://github.com/grpc-ecosystem/grpc-health-probe/blob/master/main.go.
  */
-
 import { type GoFlag, type GoFlagValues, MASKED, readGoFlags, readGoValue } from "./go-flags.js";
 import { formatGoDuration, type GoDuration, goQuote, parseGoDuration } from "./go-format.js";
 

@@ -3,7 +3,6 @@
  *
  * By a signal, or without a reader, the exit code is that of the last statuses.
  */
-
 import { printable } from "../../core/printable.js";
 import { statusName } from "../../wire/health-messages.js";
 import { goQuote } from "./go-format.js";

@@ -6,7 +6,6 @@
  *
  * A key is answered at once.
  */
-
 import { probeClock } from "../probe/probe-clock.js";
 import { type Key, readKeys } from "./keys.js";
 import { ServiceRows } from "./service-rows.js";

@@ -1,5 +1,4 @@
 /** How a session ends, and the texts of what failed: short, because they stand in a line of a table. */
-
 import { formatGoDuration, goDurationOf } from "../probe/go-format.js";
 import { NOT_TAKEN } from "../probe/probe-calls.js";
 import type { ServiceOutcome } from "../probe/probe-outcome.js";

@@ -13,7 +13,6 @@
  *
  *     position    { run: [sequence, head], ... } as JSON
  */
-
 import { sequenceOf } from "../codec.js";
 import type { StoreOptions } from "./open-store.js";
 import { PostgresLink, type SqlQuery } from "./postgres-link.js";

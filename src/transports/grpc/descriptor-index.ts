@@ -9,7 +9,6 @@
  *
  * Source of the field numbers: google/protobuf/descriptor.proto.
  */
-
 import { type Field, readFields, readString, readVarint } from "../../wire/protobuf.js";
 import type { Extension } from "../../wire/reflection-messages.js";
 

@@ -5,7 +5,6 @@
  *     DATA     flag, length, message                         (trailers-only: an error without a message)
  *     HEADERS  grpc-status
  */
-
 import type { SharedBytes, SharedBytesPool } from "../../core/shared-bytes.js";
 import { GRPC_CODES, type GrpcCode } from "../../wire/grpc-code.js";
 import { DATA, END_HEADERS, END_STREAM, frameOf, HEADERS } from "../../wire/http2/frames.js";

@@ -5,7 +5,6 @@
  *     request --> route --+-- answered in the same step: a service, a view, a call, a heartbeat
  *                         +-- a page: lists checks, services or metrics (see page-renderer)
  */
-
 import { isAllowedHost, MISDIRECTED, requireHosts } from "../../core/allowed-hosts.js";
 import { background } from "../../core/background.js";
 import { type AccessToken, isAuthorized } from "../../core/bearer-token.js";

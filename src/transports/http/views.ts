@@ -10,7 +10,6 @@
  *
  * A request without the needed token is answered with one word. It may name a check, and learns nothing of the others.
  */
-
 import { printable } from "../../core/printable.js";
 import { OVERALL } from "../../core/service-name.js";
 import { detachedText } from "../../core/store-faults.js";
@@ -202,7 +201,7 @@ function shownDetachment({ path }: ViewRoute, { detachment }: Snapshot): Detache
 }
 
 function detachedLine(fleet: DetachedState | undefined): string {
-  return fleet?.detached === true ? `warn: ${detachedText(fleet.storeFault)}\n` : "";
+  return fleet?.detached === true ? `warn: detached: ${detachedText(fleet.storeFault)}\n` : "";
 }
 
 /** For how long the application has shown no sign of life. */

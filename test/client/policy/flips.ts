@@ -6,7 +6,6 @@
  * Times are those in which this process ran: on a machine that is loaded, the event loop may stand still longer than a
  * client needs to see a change, and calls that were due meanwhile start before the change can be read.
  */
-
 import { eventually, pause } from "../../support/eventually.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type Answer, Backend, EchoClient, type Owner } from "./backends.js";

@@ -1,5 +1,4 @@
 /** Row F17: the wall clocks of members are apart, and jump. */
-
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

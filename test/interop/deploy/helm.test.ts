@@ -28,6 +28,7 @@ import { Pod } from "./pod.js";
 import { helm } from "./tools.js";
 
 const CHART = join(DEPLOY, "helm/healthbridge");
+const MAIN = join(DEPLOY, "../dist/cli/main.cjs");
 
 /** Helm's own default is a version that is older than the chart's oldest one. */
 const ARGS = ["--kube-version", "1.30.0", "--values", "-"];
@@ -147,7 +148,10 @@ describe("the chart", () => {
     assert.equal(Object(spec).serviceName, one(manifests, "Service").metadata.name);
     const { pod, container } = podOf(manifests);
     const { fleet, ...rest } = parse(one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "");
-    assert.deepEqual(rest, CONFIG);
+    assert.deepEqual(rest, { ...CONFIG, control: "/run/healthbridge/healthbridge.sock" });
+    assert.ok(
+      Object(container).volumeMounts.some(({ mountPath }: { mountPath: string }) => mountPath === "/run/healthbridge"),
+    );
     assert.deepEqual(fleet, {
       ...{ name: "default-orders-healthbridge", copies: 3, agree: "majority" },
       // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the configuration's own form
@@ -189,6 +193,11 @@ describe("the chart", () => {
       { key: "url", path: "store" },
       { key: "key", path: "secret" },
     ]);
+  });
+
+  test("leaves the path of a control socket as it was given", () => {
+    const manifests = render({ ...FLEET, config: { ...CONFIG, control: "/tmp/own.sock" } });
+    assert.equal(parse(one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "").control, "/tmp/own.sock");
   });
 
   test("has nothing of a fleet without one", () => {
@@ -317,5 +326,10 @@ describe("the pod of a fleet", () => {
       await page.text(),
       /<h2>Fleet default-orders-healthbridge<\/h2>.*<th scope="row">orders-healthbridge-0<\/th><td>node-1<\/td><td class="state">alive</s,
     );
+  });
+
+  test("answers `healthbridge members` in its container", () => {
+    const socket = pod.path("/run/healthbridge/healthbridge.sock");
+    assert.match(output(process.execPath, [MAIN, "members", "--control", socket]), /orders-healthbridge-0/);
   });
 });

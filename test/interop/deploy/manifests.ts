@@ -49,6 +49,7 @@ export interface PodSpec {
     readonly name: string;
     readonly configMap?: { readonly name: string };
     readonly secret?: { readonly secretName: string };
+    readonly emptyDir?: object;
   }[];
 }
 

@@ -9,7 +9,7 @@
  * Replaced are what a process beside others cannot have: the paths of the mounts, the ports, and the hosts of targets.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DaemonProcess } from "../../support/daemon-process.js";
@@ -59,6 +59,10 @@ export class Pod {
     const { pod, container } = podOf(this.#manifests);
     for (const { name, mountPath } of container.volumeMounts) {
       const volume = pod.volumes.find((each) => each.name === name);
+      if (volume?.emptyDir !== undefined) {
+        mkdirSync(join(this.#folder, mountPath), { recursive: true });
+        continue;
+      }
       const text = (file: string) => replaced(this.#translate(file), words);
       const files = this.#filesOf(volume?.configMap?.name, volume?.secret?.secretName);
       const written = this.#volumes.get(name) ?? new KubeletVolume(join(this.#folder, mountPath));
@@ -70,6 +74,11 @@ export class Pod {
   /** The port in the place of one of the container's. */
   port(port: number): number {
     return this.#ports.get(port) ?? assert.fail();
+  }
+
+  /** The path in the place of one of the container's. */
+  path(path: string): string {
+    return join(this.#folder, path);
   }
 
   /** What kubelet says of a probe of the container. */
@@ -107,7 +116,10 @@ export class Pod {
 
   /** A text of the cluster as a text of this machine. */
   #translate(text: string): string {
-    const here = replaced(text, this.#options.words ?? {}).replaceAll("/etc/healthbridge", `${this.#folder}$&`);
+    const here = replaced(text, this.#options.words ?? {}).replaceAll(
+      /\/(?:etc|run)\/healthbridge/g,
+      `${this.#folder}$&`,
+    );
     return here.replaceAll(
       /(^|[\s"/=]):(50051|8080|50052)\b/g,
       (_, before, port) => `${before}127.0.0.1:${this.port(Number(port))}`,

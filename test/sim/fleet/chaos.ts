@@ -4,7 +4,6 @@
  *
  * Targets turn too: one part of them never does, so what a fault does to them is the fault's alone.
  */
-
 import type { LogEntry } from "../../../src/fleet/store/store.js";
 import type { StoreFaults } from "../../support/fleet-memory-store.js";
 import type { SeededRandom } from "../../support/seeded-random.js";

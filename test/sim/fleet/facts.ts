@@ -3,7 +3,6 @@
  * Nothing here comes from the rules of `src/fleet/`: a vote is what a modelled runner has told, and a member is cut from the
  * store when the world has cut it.
  */
-
 import type { CheckState } from "../../../src/registry/ports.js";
 
 /** Settings of the fleet, in milliseconds: the defaults. */

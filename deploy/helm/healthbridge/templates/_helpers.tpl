@@ -52,6 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $fleet := dict "name" $name "store" "${file:/etc/healthbridge-fleet/store}" "secretFile" "/etc/healthbridge-fleet/secret" "member" "${HEALTHBRIDGE_MEMBER}" }}
 {{- if .Values.fleet.zoneField }}{{ $_ := set $fleet "zone" "${HEALTHBRIDGE_ZONE}" }}{{ end }}
 {{- $_ := set $config "fleet" (merge $fleet .Values.fleet.options) }}
+{{- if not (hasKey $config "control") }}{{ $_ := set $config "control" "/run/healthbridge/healthbridge.sock" }}{{ end }}
 {{- end }}
 {{- toYaml $config }}
 {{- end }}

@@ -4,7 +4,6 @@
  *     request --> token? --> Page --renderer: a slice in each turn--> shell, view in pieces, shell
  *                                       '-- one rendering for all requests of one second
  */
-
 import { type AccessToken, isAuthorized } from "../../../core/bearer-token.js";
 import type { Clock } from "../../../core/clock.js";
 import { OVERALL, storedName } from "../../../core/service-name.js";
@@ -130,7 +129,7 @@ function noticesOf(
       `The application has not responded for ${spanText(stalledMs)}: every service is not serving.`,
     draining &&
       "This server is draining: it is shutting down, or an operator has drained it. Every service is not serving.",
-    snapshot.detachment !== undefined && `D${detachedText(snapshot.detachment.storeFault).slice(1)}.`,
+    snapshot.detachment !== undefined && `Detached: ${detachedText(snapshot.detachment.storeFault)}.`,
     unready === "starting" && "The application is starting. It is not serving until it is ready.",
     unready === "start-failed" && "The start of the application has failed.",
     held > 0 &&
