@@ -1,7 +1,7 @@
 /**
  * A beat: the sign of life of one run, and what the others must know of it. It comes from the loop that probes.
  */
-import type { ToldMaintenance } from "./maintenance.js";
+import type { ToldMaintenance } from "./maintenance-form.js";
 import type { Run } from "./store/store.js";
 
 /** The version of the records in the store. A member with another version is alive, but no candidate, and its votes do not count. */

@@ -1,7 +1,36 @@
-/** Reads the maintenance of a beat. It is signed, but another version may have written it. */
+/** The maintenance of a beat, and how it is read. It is signed, but another version may have written it. */
 import { printable } from "../core/printable.js";
 import { serviceNameFault } from "../core/service-name.js";
-import { MAX_ORDERS, type MaintenanceOrder, type ToldMaintenance } from "./maintenance.js";
+
+/** An order as a beat has it. */
+export interface MaintenanceOrder {
+  /** Random: 8 hexadecimal digits. */
+  readonly id: string;
+  /** `all`, or `=` and the name of a service. */
+  readonly scope: string;
+  /** The higher number holds. With a half, it was restored by a wall clock: an exact copy of the same order is better. */
+  readonly number: number;
+  /** Milliseconds until the maintenance is over. */
+  readonly leftMs: number;
+  /** Milliseconds for which the order must be remembered. At least `leftMs`. */
+  readonly keepMs: number;
+  /** It ends a maintenance. */
+  readonly isEnd: boolean;
+  readonly reason: string;
+  /** The member at which it was given. */
+  readonly member: string;
+}
+
+/** Maintenance as beats tell of it. */
+export interface ToldMaintenance {
+  /** Of the orders that a member knows. Members with the same one know the same orders. */
+  readonly digest: string;
+  /** At most `MAX_ORDERS`. None while all members know the same. */
+  readonly orders: readonly MaintenanceOrder[];
+}
+
+/** So many orders are known at the same time. */
+export const MAX_ORDERS = 64;
 
 const MAX_TEXT = 200;
 

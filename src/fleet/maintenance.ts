@@ -14,33 +14,7 @@
 import { createHash } from "node:crypto";
 import type { Clock, Random } from "../core/clock.js";
 import { hexDigits } from "./asks.js";
-
-/** An order as a beat has it. */
-export interface MaintenanceOrder {
-  /** Random: 8 hexadecimal digits. */
-  readonly id: string;
-  /** `all`, or `=` and the name of a service. */
-  readonly scope: string;
-  /** The higher number holds. With a half, it was restored by a wall clock: an exact copy of the same order is better. */
-  readonly number: number;
-  /** Milliseconds until the maintenance is over. */
-  readonly leftMs: number;
-  /** Milliseconds for which the order must be remembered. At least `leftMs`. */
-  readonly keepMs: number;
-  /** It ends a maintenance. */
-  readonly isEnd: boolean;
-  readonly reason: string;
-  /** The member at which it was given. */
-  readonly member: string;
-}
-
-/** Maintenance as beats tell of it. */
-export interface ToldMaintenance {
-  /** Of the orders that a member knows. Members with the same one know the same orders. */
-  readonly digest: string;
-  /** At most `MAX_ORDERS`. None while all members know the same. */
-  readonly orders: readonly MaintenanceOrder[];
-}
+import { MAX_ORDERS, type MaintenanceOrder, type ToldMaintenance } from "./maintenance-form.js";
 
 /** An order as a member keeps it: its times are monotonic ones of this process. */
 export interface KeptOrder extends Omit<MaintenanceOrder, "leftMs" | "keepMs"> {
@@ -51,9 +25,6 @@ export interface KeptOrder extends Omit<MaintenanceOrder, "leftMs" | "keepMs"> {
 export interface NewOrder extends Pick<MaintenanceOrder, "scope" | "reason" | "member"> {
   readonly durationMs: number;
 }
-
-/** So many orders are known at the same time. */
-export const MAX_ORDERS = 64;
 
 /** After its time an order is remembered for so long: others may tell of it a little later. */
 const LINGER_MS = 600_000;

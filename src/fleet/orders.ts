@@ -11,7 +11,8 @@ import { background } from "../core/background.js";
 import { type Clock, type Random, settledWithin } from "../core/clock.js";
 import { Asks } from "./asks.js";
 import type { FleetEvent, FleetSettings } from "./fleet-deps.js";
-import { FleetMaintenance, type ToldMaintenance } from "./maintenance.js";
+import { FleetMaintenance } from "./maintenance.js";
+import type { ToldMaintenance } from "./maintenance-form.js";
 import type { HeardBeat, HeardMember } from "./members.js";
 import type { FleetMembership } from "./membership.js";
 

@@ -1,8 +1,13 @@
 /** The maintenance of a fleet: what members that hear of orders in any way have in the end. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { FleetMaintenance, MAX_ORDERS, type MaintenanceOrder } from "../../src/fleet/maintenance.js";
-import { maintenanceOrderOf, toldMaintenanceOf } from "../../src/fleet/maintenance-form.js";
+import { FleetMaintenance } from "../../src/fleet/maintenance.js";
+import {
+  MAX_ORDERS,
+  type MaintenanceOrder,
+  maintenanceOrderOf,
+  toldMaintenanceOf,
+} from "../../src/fleet/maintenance-form.js";
 import { SeededRandom } from "../support/seeded-random.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
