@@ -26,7 +26,6 @@ import { type Timer, TimerQueue } from "../core/timer-queue.js";
 /** What happens to a check whose failures have reached the threshold. */
 export type FailureDecision = "fail" | "hold" | "count-anew";
 
-/** What the rule needs. */
 export interface IsolationDeps {
   readonly clock: Clock;
   readonly instance: string;

@@ -6,7 +6,6 @@
 import { HealthError, type HealthErrorCode } from "../core/health-error.js";
 import { formatPath, type Path } from "../core/option-error.js";
 
-/** One broken rule. */
 export interface Violation {
   readonly code: HealthErrorCode;
   readonly path: Path;

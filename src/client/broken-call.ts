@@ -5,7 +5,6 @@
  * about to. That is no failure of the target, so the call is made again on a new connection (`reused-connection`).
  */
 
-/** What ended the call. */
 export type BrokenKind =
   /** The target, or a device between, broke the stream or the connection on purpose. */
   | "reset"

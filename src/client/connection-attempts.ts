@@ -90,7 +90,6 @@ export class ConnectionAttempts {
     return Object.assign(new Error(message), { code: "EAI_AGAIN" });
   }
 
-  /** Ends all attempts. */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;

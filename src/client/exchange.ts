@@ -8,7 +8,6 @@
 import { BrokenCall, Unanswered } from "./broken-call.js";
 import type { SocketListener, TargetSocket } from "./target-socket.js";
 
-/** Reads one answer. */
 export interface AnswerReader<Answer> {
   /**
    * Takes the next bytes, which may be overwritten afterwards. Returns the answer when it is complete.

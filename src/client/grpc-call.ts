@@ -12,7 +12,6 @@ import { BrokenCall } from "./broken-call.js";
 import type { Http2Connection } from "./http2-connection.js";
 import type { Fields, ResponseListener } from "./http2-stream.js";
 
-/** How a call ended. */
 export interface CallStatus {
   readonly code: GrpcCode;
   /** Text of the target: for logs only. */
@@ -29,7 +28,6 @@ export interface CallListener {
   onEnd(end: CallStatus | Error): void;
 }
 
-/** What a call asks. */
 export interface CallRequest {
   /** From `encodeCallHead` in `grpc-head`. */
   readonly head: Buffer;

@@ -40,7 +40,6 @@ interface HealthStubSettings extends ReuseOptions {
   readonly frameRate?: TokenRate | undefined;
 }
 
-/** What limits one call. */
 export interface CallTerms {
   /** Milliseconds until the caller ends the call: half of it may go to one address of several. */
   readonly timeoutMs: number;

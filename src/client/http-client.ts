@@ -48,7 +48,6 @@ export interface HttpClientOptions {
   readonly maxBodyBytes: number;
 }
 
-/** A client of HTTP/1.1. */
 export class Http1Client implements HttpClient {
   readonly #connection: ReusedConnection<TargetSocket>;
   readonly #maxBodyBytes: number;
@@ -83,7 +82,6 @@ export class Http1Client implements HttpClient {
   }
 }
 
-/** A client of HTTP/2. */
 export class Http2Client implements HttpClient {
   readonly #connection: ReusedConnection<Http2Connection>;
   readonly #maxBodyBytes: number;
@@ -143,7 +141,6 @@ const NOT_IN_HTTP2: ReadonlySet<string> = new Set([
 /** A longer header block would need CONTINUATION, which `http2-connection` does not send. */
 export const MAX_HTTP2_HEAD_BYTES = 16_384;
 
-/** A request for HTTP/2. */
 export function encodeHttp2({ method, path, fields, body }: HttpClientRequest, scheme: "http" | "https"): Http2Request {
   const head = encodeHeaders([
     [":method", method],

@@ -53,7 +53,6 @@ interface ResponseContext {
  */
 const REQUEST_TIMEOUT = 408;
 
-/** Reads one response. */
 export class ResponseReader implements AnswerReader<HttpResponse> {
   readonly #maxBodyBytes: number;
   readonly #hasNoBody: boolean;

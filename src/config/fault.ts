@@ -13,7 +13,6 @@ export interface Position {
   readonly column: number;
 }
 
-/** One fault. */
 export interface Fault {
   /** In the file, or the flag; `undefined` for a file that was not read. */
   readonly place: Position | string | undefined;

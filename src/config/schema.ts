@@ -252,8 +252,6 @@ export const CONFIG_SCHEMA = group(
 /** A file's content, once its shape is right. */
 export type ConfigFile = v.InferOutput<typeof CONFIG_SCHEMA>;
 
-/** A check of it. */
 export type CheckEntry = v.InferOutput<typeof CHECK>;
 
-/** A service of it. */
 export type ServiceEntry = v.InferOutput<typeof SERVICE>;

@@ -17,7 +17,6 @@ export const DISCOVERY_FORMS = ["consul", "xds", "prometheus"] as const;
 
 export type DiscoveryForms = Readonly<Record<(typeof DISCOVERY_FORMS)[number], boolean>>;
 
-/** The discovery listener. */
 export interface DiscoveryConfig {
   readonly listen: readonly ListenEntry[];
   /** The token that each request needs; `undefined`: none. */

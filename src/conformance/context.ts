@@ -70,7 +70,6 @@ export function messageOf(bytes: Uint8Array, flag = 0): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
-/** A call of List. */
 export const LIST: RowCall = { method: "List", body: messageOf(Buffer.alloc(0)) };
 
 /** A List may be as long as gRPC clients accept by default. */

@@ -73,7 +73,6 @@ function accessOf(text: string): Access {
   return scheme === "plain" || scheme === "open" ? scheme : "default";
 }
 
-/** The address in text. */
 export function formatAddress(address: ListenAddress | BoundAddress): string {
   if ("path" in address) return `unix:${address.path}`;
   if ("fd" in address) return `fd://${address.fd}`;

@@ -12,7 +12,6 @@ export type Steps<Result> = Generator<void, Result>;
 /** Long enough to make the cost of a turn small, short enough that no client notices. */
 const TURN_MS = 8;
 
-/** Runs all steps now. */
 export function runAtOnce<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();

@@ -19,7 +19,6 @@ import { ReflectionService } from "../transports/grpc/reflection.js";
 import type { ConnectionTimes } from "../transports/h2/connection.js";
 import type { HttpBridge } from "../transports/http/bridge.js";
 
-/** Options of an engine. */
 export interface EngineOptions extends ConnectionSettings {
   /** The engine that serves HTTP/2: `native`, made for health checks, or `grpc-js`. Default `native`. */
   readonly engine?: EngineName | undefined;
@@ -37,7 +36,6 @@ export interface EngineOptions extends ConnectionSettings {
   readonly answerTimeoutMs?: number | undefined;
 }
 
-/** What an engine needs. */
 export interface EngineDeps {
   readonly clock: Clock;
   readonly turns: FairTurns;

@@ -77,7 +77,6 @@ export class OpenServers {
     };
   }
 
-  /** Open Watch streams. */
   get watcherCount(): number {
     return this.#readingsOf([...this.#open]).watcherCount;
   }

@@ -82,7 +82,6 @@ export function requireListenOptions(options: ServerOptions): void {
   requireKnownOptions("listen", options, Object.keys(LISTEN_OPTIONS));
 }
 
-/** What a server needs. */
 export interface ServerDeps extends Answering {
   readonly clock: Clock;
   /** Shares the event loop among all connections. */

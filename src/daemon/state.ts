@@ -11,7 +11,6 @@ import { HealthError } from "../core/health-error.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { Health } from "./health.js";
 
-/** Where the state is. */
 export interface StateFolder {
   readonly folder: string;
   /** What gave the folder: the key `stateDir` or the flag `--state-dir`. Errors name it. */

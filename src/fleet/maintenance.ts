@@ -29,7 +29,6 @@ export interface NewOrder extends Pick<MaintenanceOrder, "scope" | "reason" | "m
 /** After its time an order is remembered for so long: others may tell of it a little later. */
 const LINGER_MS = 600_000;
 
-/** Orders that linger. */
 const MAX_LINGERING = 256;
 
 export interface FleetMaintenanceDeps {

@@ -128,7 +128,6 @@ export class RecoveryPlanner {
     });
   }
 
-  /** A run has ended. */
   ended(service: string, now: number): void {
     const known = this.#remembered.get(service);
     if (known === undefined) return;

@@ -17,7 +17,6 @@ import type { RecoveryRule } from "./recovery-rules.js";
 /** From SIGTERM to SIGKILL: a program may have to put something right before it ends. */
 const KILL_AFTER_MS = 5_000;
 
-/** Longer details are cut. */
 const MAX_DETAIL_CHARACTERS = 300;
 
 export interface RecoveryProgramDeps {

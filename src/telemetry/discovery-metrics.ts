@@ -43,7 +43,6 @@ export const DISCOVERY_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** What discovery shows. */
 export interface DiscoveryReadings {
   /** Open xDS streams, and blocked queries of clients of Consul. */
   readonly subscribers: Readonly<Record<"consul" | "xds", number>>;

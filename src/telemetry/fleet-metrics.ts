@@ -80,7 +80,6 @@ export const FLEET_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 
-/** What a fleet shows. */
 export interface FleetMeasurements {
   readonly fleet: string;
   readonly member: string;

@@ -17,7 +17,6 @@ export interface JournalRecord {
   readonly value: unknown;
 }
 
-/** What a journal contains. */
 export interface JournalText {
   /** In the order in which they were written. */
   readonly records: readonly JournalRecord[];

@@ -23,7 +23,6 @@ import { decodeJournal, encodeRecord, type JournalRecord, type JournalText } fro
 import { ignorePassing, makeFolder, refusing, sizeOf, syncFolder } from "./state-folder.js";
 import { WriteFailures } from "./write-failures.js";
 
-/** What a journal needs. */
 export interface JournalDeps {
   readonly clock: Clock;
   readonly instance: string;

@@ -6,7 +6,6 @@ import { DISCOVERY_METRICS } from "./discovery-metrics.js";
 import { FLEET_METRICS } from "./fleet-metrics.js";
 import { PROCESS_METRICS } from "./process-metrics.js";
 
-/** A metric. */
 export interface MetricRow {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";

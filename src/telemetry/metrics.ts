@@ -69,9 +69,7 @@ export interface HistoryReadings {
 
 /** What the servers of an instance and its process show. */
 export interface ServerReadings {
-  /** Open connections of clients. */
   readonly connectionCount: number;
-  /** Open Watch streams. */
   readonly watcherCount: number;
   /** Wall time at which the server's own certificate expires; `undefined` without TLS. */
   readonly certificateEndsAt: number | undefined;
@@ -142,7 +140,6 @@ export class Metrics {
     ];
   }
 
-  /** Stops counting. */
   close(): void {
     this.#tally.close();
   }

@@ -179,7 +179,6 @@ export class Tally {
     this.configuredAt = before.configuredAt;
   }
 
-  /** Stops counting. */
   close(): void {
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
   }

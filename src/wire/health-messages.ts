@@ -80,7 +80,6 @@ export function isHealthListRequest(bytes: Uint8Array): boolean {
   return readFields(bytes) !== undefined;
 }
 
-/** A HealthCheckRequest. */
 export function writeHealthCheckRequest(service: string): Buffer {
   return service === "" ? Buffer.alloc(0) : lengthDelimited(SERVICE_FIELD, Buffer.from(service));
 }

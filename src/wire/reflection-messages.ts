@@ -32,7 +32,6 @@ export interface Extension {
   readonly number: number;
 }
 
-/** A ServerReflectionRequest. */
 export interface ReflectionRequest {
   /** The message itself, which the answer contains. */
   readonly bytes: Uint8Array;

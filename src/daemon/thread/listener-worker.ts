@@ -59,7 +59,6 @@ export interface ListenerWorkerDeps {
   readonly others: () => Pick<ServerReadings, "connectionCount" | "watcherCount" | "certificateEndsAt">;
 }
 
-/** What a thread serves. */
 export interface ListenerTask {
   readonly addresses: readonly ListenEntry[];
   /** Plain data only: it is copied to the other thread. */

@@ -19,7 +19,6 @@ import type { StoreFault } from "../../core/store-faults.js";
 /** One start of one member: 24 hexadecimal digits. */
 export type Run = string;
 
-/** What a beat reads. */
 export interface HeardBeats {
   /** The beats of all runs as they were before this call, with the caller's own last one. */
   readonly beats: ReadonlyMap<Run, string>;

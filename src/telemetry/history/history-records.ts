@@ -25,7 +25,6 @@ const MAX_UINT16 = 65_535;
 /** Texts of a transition beside its name: states and reason codes. */
 const MAX_TEXT_CHARACTERS = 200;
 
-/** What a record contains. */
 export type HistoryEntry =
   | { readonly kind: "transition"; readonly entry: EpochTransition }
   | { readonly kind: "buckets"; readonly name: string; readonly rows: SeriesRows };

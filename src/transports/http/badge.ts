@@ -16,7 +16,6 @@ import type { ServiceStatus, StatusReader } from "../../registry/ports.js";
 import type { HttpAnswer } from "../../wire/http-message.js";
 import type { Headers } from "./answers.js";
 
-/** What a badge says. */
 export interface Badge {
   readonly label: string;
   readonly message: string;

@@ -13,7 +13,6 @@ import type { BytesReader } from "../../core/shared-bytes.js";
 import type { HttpAnswer, StreamOutput } from "../../wire/http-message.js";
 import { CLOSING, type EventPiece, HEARTBEAT, OPENING } from "./event-text.js";
 
-/** What a stream sends. */
 export interface EventSource {
   /** Whether the transitions after a sequence are kept. */
   canContinue(sequence: number): boolean;

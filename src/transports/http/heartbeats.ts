@@ -20,7 +20,6 @@ export type HeartbeatListener = (
   report: "pass" | "fail",
 ) => HeartbeatAnswer | Promise<HeartbeatAnswer>;
 
-/** What takes the reports. */
 export interface HeartbeatDeps {
   readonly reader: Pick<StatusReader, "draining">;
   /** Default: heartbeats are not found. */

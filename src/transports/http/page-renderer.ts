@@ -45,7 +45,6 @@ export interface Page {
   envelope(snapshot: Snapshot): Envelope;
 }
 
-/** What the renderer needs. */
 export interface PageRendererDeps {
   readonly reader: StatusReader;
   readonly clock: Clock;

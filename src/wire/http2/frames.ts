@@ -85,7 +85,6 @@ export function writeFrameHeader(
   bytes.writeUInt32BE(frame.streamId, offset + 5);
 }
 
-/** A whole frame. */
 export function frameOf(type: number, flags: number, streamId: number, payload: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
   writeFrameHeader(bytes, 0, { length: payload.length, type, flags, streamId });

@@ -32,7 +32,6 @@ const MAX_MAX_FRAME_SIZE = 0xff_ffff;
 /** Acknowledges the SETTINGS of the peer (section 6.5.3). */
 export const SETTINGS_ACK = frameOf(SETTINGS, ACK, 0, Buffer.alloc(0));
 
-/** A SETTINGS frame. */
 export function settingsFrame(settings: {
   readonly enablePush?: boolean;
   readonly maxConcurrentStreams?: number;

@@ -41,7 +41,6 @@ export function titleOf(name: string): string {
   return name === "" ? WHOLE : name;
 }
 
-/** The view in pieces. */
 export function* servicePieces(subject: ServiceSubject, context: ViewContext): IterableIterator<Html> {
   const { route, now, history } = context;
   const range = cellRange(route.range, now);

@@ -21,7 +21,6 @@ const HOUR_MS = 3_600_000;
 /** The length of a cell: a multiple of the history's buckets. */
 const CELL_MS: Readonly<Record<Uptime, number>> = { "24h": HOUR_MS / 2, "7d": 3 * HOUR_MS, "30d": 12 * HOUR_MS };
 
-/** A range in words. */
 export const RANGE_WORDS: Readonly<Record<Uptime, string>> = {
   "24h": "last 24 hours",
   "7d": "last 7 days",
@@ -104,7 +103,6 @@ export function stripLabel(name: string, past: PastOfService | undefined, range:
 /** A shorter time would be "0 s", as that of the start. An outage is always shown. */
 const SHOWN_MS = 1_000;
 
-/** The past in words. */
 export function summaryOf(past: PastOfService): string {
   const { parts } = past;
   const uptime = uptimeOf(past);
