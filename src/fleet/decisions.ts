@@ -45,6 +45,12 @@ const RENEWAL_SHARE = 0.5;
 
 const MIN_RENEWAL_BEATS = 3;
 
+/** A check whose owners are silent is deserted when less of its time is left: a first probe must be over by then. */
+const DESERTED_SHARE = 0.25;
+
+/** The usual time between two beats is not silence. */
+const SILENT_BEATS = 2;
+
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
 const MAX_AWAITED_STALE_TIMES = 2;
 
@@ -123,6 +129,17 @@ export class Decisions {
     for (const vote of this.#votesOn(record))
       if (countsNow(vote, now) && !this.#isDoubted(vote, record)) voted.add(vote.run);
     return record.owners.length > 0 && record.owners.every(({ run }) => voted.has(run));
+  }
+
+  /** Whether no owner of a check was heard lately, and what is known of it will soon be too old. */
+  isDeserted({ owners, decision, definition }: CheckRecord): boolean {
+    const { clock, run: self, members, beatMs } = this.#deps;
+    const now = clock.now();
+    const marginMs = Math.max(DESERTED_SHARE * definition.staleAfterMs, MIN_RENEWAL_BEATS * beatMs);
+    if (decision.validUntil - now >= marginMs) return false;
+    // own deafness counts too: this says nothing of the others, but of what is known here
+    const heardAt = (run: Run) => (run === self ? now : (members.get(run)?.heardAt ?? Number.NEGATIVE_INFINITY));
+    return owners.every(({ run }) => heardAt(run) <= now - SILENT_BEATS * beatMs);
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {

@@ -73,8 +73,12 @@ export class Detachment {
 
   /** @param rate probes a second of all checks that are shared */
   probesAll(rate: number): boolean {
+    return this.#isDetached && this.mayProbeAll(rate);
+  }
+
+  /** Whether this member could probe every check. */
+  mayProbeAll(rate: number): boolean {
     const { whenStoreIsGone, capacity } = this.#options;
-    if (!this.#isDetached) return false;
     return whenStoreIsGone === "all" || (whenStoreIsGone === "auto" && rate <= capacity + ROUNDING);
   }
 }

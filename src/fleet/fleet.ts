@@ -274,7 +274,7 @@ export class Fleet {
   }
 
   *#renewal(): Steps<void> {
-    yield* this.#handOver.releaseAll();
+    yield* this.#handOver.renew();
     yield* this.#decisions.renew(this.#seats.all());
     for (const record of this.#seats.heartbeats()) {
       const isKeeper = ownersOf(record.hash, 1, this.#membership.roster)[0]?.run === this.run;

@@ -2,6 +2,12 @@
  * Handing checks over: a member goes on to probe a check until its successors have voted.
  *
  *     another owner --> probed here --all owners have voted, or it has lasted too long--> rests, the vote is removed
+ *                            ^
+ *     owners not heard, and what is known runs out: this member stands in for them
+ *
+ * A store that answers now and then lets members hear each other too rarely to trust their votes, and too often to take them
+ * for dead. What is known would be stale then, though each of them could look. As when the store is gone, a member stands in only
+ * if all checks are within its capacity.
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
@@ -16,11 +22,11 @@ import type { Run } from "./store/store.js";
 export interface HandOverDeps {
   readonly clock: Clock;
   readonly run: Run;
-  readonly seats: Pick<Seats, "handingOver" | "release">;
-  readonly decisions: Pick<Decisions, "decide" | "haveOwnersVoted">;
+  readonly seats: Pick<Seats, "all" | "handingOver" | "rate" | "release" | "standIn">;
+  readonly decisions: Pick<Decisions, "decide" | "haveOwnersVoted" | "isDeserted">;
   readonly votes: Pick<OwnVotes, "remove">;
   readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
-  readonly detachment: Pick<Detachment, "isDetached">;
+  readonly detachment: Pick<Detachment, "isDetached" | "mayProbeAll">;
   readonly seating: Pick<Seating, "isRunning">;
 }
 
@@ -49,14 +55,15 @@ export class HandOver {
     this.review();
   }
 
-  /** The same for all checks that wait for it. */
-  *releaseAll(): Steps<void> {
+  /** With each beat: gives up what the successors have, and takes what no owner seems to probe. */
+  *renew(): Steps<void> {
     let count = 0;
     for (const record of this.#deps.seats.handingOver) {
       this.#tryRelease(record);
       count += 1;
       if (count % CHECKS_A_STEP === 0) yield;
     }
+    yield* this.#standIn();
     this.review();
   }
 
@@ -70,12 +77,26 @@ export class HandOver {
     if (isAlone || isDone) this.#onDone();
   }
 
+  *#standIn(): Steps<void> {
+    const { seats, decisions, detachment, membership, run } = this.#deps;
+    const isCandidate = membership.roster.some((member) => member.run === run);
+    if (detachment.isDetached || !isCandidate || !detachment.mayProbeAll(seats.rate())) return;
+    let count = 0;
+    for (const record of seats.all()) {
+      const isOfOthers = record.role === "resting" && record.definition.scope === "shared" && record.owners.length > 0;
+      if (isOfOthers && record.decision.state !== "pending" && decisions.isDeserted(record)) seats.standIn(record);
+      count += 1;
+      if (count % CHECKS_A_STEP === 0) yield;
+    }
+  }
+
   #tryRelease(record: CheckRecord): void {
     const { clock, detachment, decisions, seats, votes } = this.#deps;
     const now = clock.now();
     const { owners, handsOverFrom, handsOverUntil } = record;
     if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
-    if (now < handsOverUntil && !decisions.haveOwnersVoted(record)) return;
+    const isTakenOver = decisions.haveOwnersVoted(record) && !decisions.isDeserted(record);
+    if (now < handsOverUntil && !isTakenOver) return;
     seats.release(record);
     votes.remove(record);
     decisions.decide(record);

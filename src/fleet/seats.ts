@@ -6,7 +6,8 @@
  *                                                    it is an owner again          all new owners have voted, or
  *                                                                                  twice staleAfter
  *
- * A member that loses a check goes on until its successors have voted. So no check is without a vote in between.
+ * A member that loses a check goes on until its successors have voted. So no check is without a vote in between. A member that
+ * stands in for owners that are not heard hands the check over to them in the same way.
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
@@ -143,6 +144,12 @@ export class Seats {
       count += 1;
       if (count % CHECKS_A_STEP === 0) yield;
     }
+  }
+
+  /** Probes a check of other members until they vote again. */
+  standIn(record: CheckRecord): void {
+    this.#beginHandOver(record, this.#deps.clock.now(), this.#deps.clock.now());
+    this.#deps.probe(record);
   }
 
   /** Gives a check up that its successors have taken over. */

@@ -389,6 +389,46 @@ describe("a check has its successors' votes", () => {
   });
 });
 
+describe("a check is deserted", () => {
+  const decision = (leftMs: number): Decision => ({
+    state: "passing",
+    reason: undefined,
+    validUntil: 100_000 + leftMs,
+  });
+  const rows: readonly (readonly [title: string, heardAt: number, leftMs: number, isDeserted: boolean])[] = [
+    ["when its owner was not heard for two beats, and a quarter of staleAfter is left", 98_000, 7_499, true],
+    ["not while more is left", 98_000, 7_500, false],
+    ["not after the usual time between two beats", 98_001, 1, false],
+  ];
+  for (const [title, heardAt, leftMs, isDeserted] of rows)
+    it(title, () => {
+      const bench = new Bench();
+      bench.members.set(B.run, heardMember("b", { heardAt }));
+      assert.equal(
+        bench.decisions.isDeserted(bench.shared({ owners: [B, C], decision: decision(leftMs) })),
+        isDeserted,
+      );
+    });
+
+  it("not when one of several owners is heard", () => {
+    const bench = new Bench();
+    bench.members.set(B.run, heardMember("b", { heardAt: 90_000 }));
+    bench.members.set(C.run, heardMember("c", { heardAt: 99_500 }));
+    assert.equal(bench.decisions.isDeserted(bench.shared({ owners: [B, C], decision: decision(0) })), false);
+  });
+
+  it("never while this member is an owner", () => {
+    const bench = new Bench();
+    assert.equal(bench.decisions.isDeserted(bench.shared({ owners: [SELF], decision: decision(0) })), false);
+  });
+
+  it("with three beats left, also when staleAfter is short", () => {
+    const bench = new Bench();
+    const record = recordOf(definition("x", { staleAfterMs: 4_000 }), { owners: [B], decision: decision(2_999) });
+    assert.equal(bench.decisions.isDeserted(record), true);
+  });
+});
+
 describe("the newest report of a heartbeat", () => {
   const heartbeat = (change: Partial<CheckRecord> = {}) =>
     recordOf(definition("x", { staleAfterMs: STALE, isHeartbeat: true }), { owners: [SELF, B], ...change });

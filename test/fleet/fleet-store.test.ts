@@ -25,6 +25,38 @@ function failures(members: readonly TestMember[]): number {
   return members.flatMap(({ decisions }) => decisions.filter(({ state }) => state === "failing")).length;
 }
 
+/** Checks of one owner each, whose results count for half as long as usual. */
+const SHORT = definitions(12, { copies: 1, staleAfterMs: 16_000 });
+
+describe("a store that answers now and then", () => {
+  // it is silent for so long for the members a and b, and for c, and answers for 0.6 s then
+  const rows = [
+    ["3 s for all but one, 6 s for that", 3_000, 6_000],
+    ["3 s, 12 s", 3_000, 12_000],
+    ["3 s, 18 s", 3_000, 18_000],
+    ["3 s, 9 s", 3_000, 9_000],
+  ] as const;
+  for (const [title, others, one] of rows)
+    it(`leaves no check without a status, silent for ${title}: members stand in for owners that they do not hear`, async () => {
+      const { world, all } = await three(SHORT);
+      const unknown: string[] = [];
+      for (let at = 0; at < 120_000; at += 100) {
+        for (const { name, connection } of all) {
+          const silentMs = name === "c" ? one : others;
+          connection.faults.isSilent = at % (silentMs + 600) < silentMs;
+        }
+        await world.clock.advance(100);
+        for (const member of all)
+          for (const { check } of SHORT)
+            if (member.state(check) !== "passing") unknown.push(`${member.name} ${check} at ${at}`);
+      }
+      assert.deepEqual(unknown, []);
+      for (const { connection } of all) connection.faults.isSilent = false;
+      await world.seconds(30);
+      assert.equal(all.flatMap((member) => member.probed()).length, 12, "each check has one prober again");
+    });
+});
+
 describe("a store that is away", () => {
   it("changes nothing within a lease (F7)", async () => {
     const { world, all } = await three();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runAtOnce } from "../../src/core/turns.js";
+import { UNDECIDED } from "../../src/fleet/agreement.js";
 import { HandOver } from "../../src/fleet/hand-over.js";
 import type { RosterMember } from "../../src/fleet/roster.js";
 import type { CheckRecord } from "../../src/fleet/seats.js";
@@ -15,8 +16,10 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly handingOver = new Set<CheckRecord>();
   readonly voted = new Set<CheckRecord>();
+  readonly deserted: CheckRecord[] = [];
   readonly calls: string[] = [];
-  readonly detachment = { isDetached: false };
+  readonly detachment = { isDetached: false, mayProbeAll: (rate: number) => rate <= 4_000 };
+  rate = 1;
   readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
   readonly seating = { isRunning: false };
   readonly handOver: HandOver;
@@ -29,12 +32,19 @@ class Bench {
       ...{ clock, run: SELF.run, membership, detachment, seating },
       seats: {
         handingOver: this.handingOver,
+        all: () => this.deserted,
+        rate: () => this.rate,
+        standIn: call("stand in for"),
         release: (record) => {
           call("release")(record);
           this.handingOver.delete(record);
         },
       },
-      decisions: { haveOwnersVoted: (record) => this.voted.has(record), decide: call("decide") },
+      decisions: {
+        haveOwnersVoted: (record) => this.voted.has(record),
+        isDeserted: (record) => this.deserted.includes(record) && record.check !== "heard",
+        decide: call("decide"),
+      },
       votes: { remove: call("remove") },
     });
   }
@@ -64,6 +74,14 @@ describe("a check is given up", () => {
   const rows: readonly (readonly [string, (bench: Bench, record: CheckRecord) => void, isReleased: boolean])[] = [
     ["when all successors have voted", (bench, record) => bench.voted.add(record), true],
     ["not before they have", () => {}, false],
+    [
+      "not while they are not heard, and their votes run out",
+      (bench, record) => {
+        bench.voted.add(record);
+        bench.deserted.push(record);
+      },
+      false,
+    ],
     ["without their votes, when its time is over", (bench) => bench.clock.stall(59_000), true],
     ["not just before that", (bench) => bench.clock.stall(58_999), false],
     [
@@ -107,7 +125,7 @@ describe("a check is given up", () => {
       bench.handOver.release(record);
       assert.deepEqual(bench.calls, isReleased ? RELEASED : []);
       bench.calls.length = 0;
-      runAtOnce(bench.handOver.releaseAll());
+      runAtOnce(bench.handOver.renew());
       assert.deepEqual(bench.calls, []);
     });
 
@@ -115,18 +133,60 @@ describe("a check is given up", () => {
     const bench = new Bench();
     const [, y] = [bench.record("x"), bench.record("y"), bench.record("z")];
     bench.voted.add(y);
-    runAtOnce(bench.handOver.releaseAll());
+    runAtOnce(bench.handOver.renew());
     assert.deepEqual(bench.calls, ["release y", "remove y", "decide y"]);
   });
 
   it("in turns: of 1,000, 25 in one", () => {
     const bench = new Bench();
     for (let index = 0; index < 1_000; index += 1) bench.record(`check-${index}`);
-    const steps = bench.handOver.releaseAll();
+    const steps = bench.handOver.renew();
     let turns = 0;
     while (steps.next().done !== true) turns += 1;
     assert.equal(turns, 40);
   });
+});
+
+describe("a member stands in for owners that are not heard", () => {
+  const DECISION = { state: "passing", reason: undefined, validUntil: 9_000 } as const;
+  const rows: readonly (readonly [
+    title: string,
+    set: (bench: Bench, record: CheckRecord) => void,
+    isTaken: boolean,
+  ])[] = [
+    ["when what is known runs out", () => {}, true],
+    ["not when it is no candidate for checks", (bench) => (bench.membership.roster = [B]), false],
+    [
+      "not when the store is gone: then its share or all is probed",
+      (bench) => (bench.detachment.isDetached = true),
+      false,
+    ],
+    ["not when all checks are beyond its capacity", (bench) => (bench.rate = 4_001), false],
+    ["not for a check that it probes already", (_, record) => (record.role = "probing"), false],
+    ["not for one that it hands over already", (_, record) => (record.role = "handing-over"), false],
+    ["not for one that no member may probe", (_, record) => (record.owners = []), false],
+    ["not for one of which nothing was ever known", (_, record) => (record.decision = UNDECIDED), false],
+  ];
+  for (const [title, set, isTaken] of rows)
+    it(title, () => {
+      const bench = new Bench();
+      bench.membership.roster = [SELF, B];
+      const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: DECISION });
+      const heard = recordOf(definition("heard"), { owners: [B], role: "resting", decision: DECISION });
+      bench.deserted.push(heard, record);
+      set(bench, record);
+      runAtOnce(bench.handOver.renew());
+      assert.deepEqual(bench.calls, isTaken ? ["stand in for x"] : []);
+    });
+
+  for (const scope of ["local", "each"] as const)
+    it(`not for a check of the scope ${scope}`, () => {
+      const bench = new Bench();
+      bench.membership.roster = [SELF, B];
+      bench.deserted.push(recordOf(definition("x", { scope }), { owners: [B], role: "resting", decision: DECISION }));
+      runAtOnce(bench.handOver.renew());
+      assert.deepEqual(bench.calls, []);
+    });
 });
 
 describe("a member that leaves has handed over", () => {
@@ -139,7 +199,7 @@ describe("a member that leaves has handed over", () => {
     bench.handOver.release(x);
     assert.equal(await isDone(), false);
     bench.voted.add(y);
-    runAtOnce(bench.handOver.releaseAll());
+    runAtOnce(bench.handOver.renew());
     assert.equal(await isDone(), true);
   });
 
