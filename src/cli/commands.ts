@@ -1,13 +1,7 @@
 /**
  * Every command of `healthbridge`.
  */
-import type { CommandHelp, NamedHelp } from "./help.js";
-
-export interface CommandModule {
-  readonly HELP: CommandHelp;
-  /** Resolves with the exit code of the process. @param allHelp the help of every command, for what is made from it */
-  readonly run: (args: readonly string[], allHelp: () => Promise<readonly NamedHelp[]>) => Promise<number>;
-}
+import type { CommandModule, NamedHelp } from "./help.js";
 
 export interface Command {
   readonly summary: string;

@@ -24,6 +24,12 @@ export interface NamedHelp {
   readonly help: CommandHelp;
 }
 
+export interface CommandModule {
+  readonly HELP: CommandHelp;
+  /** Resolves with the exit code of the process. @param allHelp the help of every command, for what is made from it */
+  readonly run: (args: readonly string[], allHelp: () => Promise<readonly NamedHelp[]>) => Promise<number>;
+}
+
 /** The flag that every command has, and that no table of flags contains. */
 export const HELP_FLAG: Flag = { name: "help", short: "h", help: "Show this help." };
 

@@ -9,9 +9,9 @@ import { HealthError, messageOf } from "../core/health-error.js";
 import { nearestTo } from "../core/nearest.js";
 import { printable } from "../core/printable.js";
 import { version } from "../core/version.js";
-import { allHelp, COMMANDS, type CommandModule } from "./commands.js";
+import { allHelp, COMMANDS } from "./commands.js";
 import { shownArgument, UsageError } from "./flags.js";
-import { helpText } from "./help.js";
+import { type CommandModule, helpText } from "./help.js";
 import { withVariable } from "./variables.js";
 
 const VERSION_WORDS: readonly string[] = ["--version", "-v"];

@@ -5,10 +5,9 @@ import { formatDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
 import { detachedText } from "../core/store-faults.js";
 import type { ControlAnswer, MemberDetails, OwnerDetails } from "../wire/control-messages.js";
-import type { CommandModule } from "./commands.js";
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, readFlags, UsageError } from "./flags.js";
-import type { CommandHelp } from "./help.js";
+import type { CommandHelp, CommandModule } from "./help.js";
 import { table } from "./text-table.js";
 
 /** Stand for the words without a flag. */

@@ -3,10 +3,9 @@
  */
 import { parseDuration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
-import type { CommandModule } from "./commands.js";
 import { askDaemon, CONTROL_EXIT_CODES, CONTROL_FLAGS } from "./control-call.js";
 import { type Flag, type FlagValues, readFlags, UsageError } from "./flags.js";
-import type { CommandHelp } from "./help.js";
+import type { CommandHelp, CommandModule } from "./help.js";
 
 /** Stands for the word without a flag. */
 const SERVICE: Flag = { name: "service", value: "SERVICE", help: "" };
