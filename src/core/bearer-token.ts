@@ -24,6 +24,7 @@ export class AccessToken {
   }
 
   set value(value: string | undefined) {
+    if (value === this.#value) return;
     this.#value = value;
     for (const observer of this.#observers) observer(value);
   }

@@ -71,7 +71,7 @@ export class Discovery {
 
   /** Uses another token, and another certificate if there is one. */
   reload({ discovery }: DaemonConfig, tls: TlsIdentity | undefined): void {
-    if (discovery !== undefined && this.#token.value !== discovery.token) this.#token.value = discovery.token;
+    if (discovery !== undefined) this.#token.value = discovery.token;
     if (tls !== undefined) this.#server?.replaceTls(tls);
   }
 

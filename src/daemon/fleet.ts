@@ -7,10 +7,11 @@
  * This file and all that it loads are loaded only with `fleet` in the configuration.
  */
 import type { ConfiguredCheck } from "../checks/checks-plan.js";
-import type { CheckDeclaration } from "../checks/declarations.js";
+import type { CheckDeclaration, CheckSource } from "../checks/declarations.js";
 import { definitionText } from "../checks/definition-text.js";
 import { templateNameOf } from "../checks/instance-template.js";
 import type { CompleteSettings } from "../checks/settings.js";
+import { isOfOneMachine } from "../checks/sharing.js";
 import type { Voting } from "../checks/voting.js";
 import type { DaemonConfig } from "../config/daemon-config.js";
 import type { FleetConfig, Sharing } from "../config/validate-fleet.js";
@@ -238,9 +239,17 @@ export class FleetMember implements ControlFleet {
     this.#digests = new Map(present);
   }
 
+  /** Of the instances of a template, each may have an address that is another machine for each member. */
+  #sharingOf(name: string, source: CheckSource): Sharing {
+    const own = this.#sharing.get(name);
+    if (own !== undefined) return own;
+    const ofTemplate = this.#sharing.get(templateNameOf(name) ?? "") ?? OWN;
+    return ofTemplate.scope === "shared" && isOfOneMachine(source) ? OWN : ofTemplate;
+  }
+
   #definitionOf({ declaration, settings }: ConfiguredCheck): Definition {
     const { name, source } = declaration;
-    const { scope, copies, agree } = this.#sharing.get(name) ?? this.#sharing.get(templateNameOf(name) ?? "") ?? OWN;
+    const { scope, copies, agree } = this.#sharingOf(name, source);
     const isHeartbeat = source.kind === "heartbeat";
     return {
       check: name,

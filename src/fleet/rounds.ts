@@ -239,11 +239,8 @@ export class Rounds {
   async #poll(): Promise<void> {
     if (!this.#calls.isAnswering) return;
     const { clock, store } = this.#deps;
-    for (
-      let [pages, isEnd] = [0, false];
-      !isEnd && pages < MAX_PAGES_A_POLL && !this.#closed.signal.aborted;
-      pages += 1
-    ) {
+    let isEnd = false;
+    for (let pages = 0; !isEnd && pages < MAX_PAGES_A_POLL && !this.#closed.signal.aborted; pages += 1) {
       const startedAt = clock.now();
       const page = await this.#calls.attempt("read", () => store.read(this.#position));
       if (page !== undefined) {
@@ -253,6 +250,8 @@ export class Rounds {
       isEnd = page?.isEnd ?? true;
       if (isEnd) this.#logReadAt = startedAt;
     }
+    // members do not write as much: other programs fill the log. It is read from its end on, and the cells as a whole
+    if (!isEnd) this.#position = undefined;
   }
 
   *#take(entries: readonly LogEntry[]): Steps<void> {

@@ -1,8 +1,8 @@
 /** Daemons as members of one fleet, with a store in memory: what they serve, who probes, reloads, the end, and a store that is away. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
-import { posix } from "node:path";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join, posix } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../src/core/clock.js";
 import { eventually, pause } from "../support/eventually.js";
@@ -54,6 +54,33 @@ describe("three members", () => {
     const counts = others.map((member) => member.metric("healthbridge_fleet_propagation_seconds_count"));
     assert.ok((await Promise.all(counts)).every((count = 0) => count > 0));
   });
+});
+
+describe("instances of a template", () => {
+  for (const [kind, address, roles] of [
+    ["the name of a machine: shared", hostname(), { owner: 1, local: 0 }],
+    ["a loopback address: local, for each member has another one [F20]", "127.0.0.1", { owner: 0, local: 2 }],
+    ["an IPv6 loopback address: local [F20]", "::1", { owner: 0, local: 2 }],
+    ["a name of loopback: local [F20]", "localhost", { owner: 0, local: 2 }],
+  ] as const)
+    test(`with ${kind}`, async (t) => {
+      const target = await Target.open();
+      t.after(() => target.close());
+      const file = join(mkdtempSync(join(tmpdir(), "hb-instances-")), "targets.json");
+      t.after(() => rmSync(dirname(file), { recursive: true }));
+      const hostPort = address.includes(":") ? `[${address}]:${target.port}` : `${address}:${target.port}`;
+      writeFileSync(file, JSON.stringify([{ targets: [hostPort] }]));
+      const text = config(`  a: { target: "tcp://{address}", instances: { file: ${file} }, copies: 1 }`);
+      const store = new MemoryStore(systemClock);
+      const members = await Promise.all(["a", "b"].map((name) => Member.start(t, name, store, text)));
+      const count = async (role: string) => {
+        const series = `healthbridge_fleet_checks{role="${role}"}`;
+        const counts = await Promise.all(members.map((member) => member.metric(series)));
+        return counts.reduce<number>((sum, each) => sum + (each ?? 0), 0);
+      };
+      const isSo = async () => (await count("owner")) === roles.owner && (await count("local")) === roles.local;
+      await eventually(isSo, `${JSON.stringify(roles)} at both together`);
+    });
 });
 
 describe("a reload of a member", () => {

@@ -31,8 +31,10 @@ export const SCHEMA = `
   CREATE UNLOGGED TABLE IF NOT EXISTS healthbridge.leases (fleet text, lease text, run text NOT NULL,
     ends timestamptz NOT NULL, PRIMARY KEY (fleet, lease));`;
 
-/** The last table of SCHEMA. */
-const IS_THERE = "SELECT to_regclass('healthbridge.leases') IS NOT NULL AS is_there";
+const TABLES = ["beats", "heads", "cells", "log", "texts", "leases"];
+
+/** Whether no table is missing. */
+const IS_THERE = `SELECT ${TABLES.map((table) => `to_regclass('healthbridge.${table}') IS NOT NULL`).join(" AND ")} AS is_there`;
 
 export type SqlQuery = (
   text: string,

@@ -284,6 +284,21 @@ describe("PostgreSQL", () => {
     await eventually(() => succeeds(store.beat(RUN, "3")), "a beat is taken again");
   });
 
+  for (const table of ["beats", "heads", "cells", "log", "texts", "leases"])
+    test(`the table ${table} alone, which was dropped, is created again`, async () => {
+      const store = await open(url(), { fleet: "dropped" });
+      const use = async () => {
+        await store.beat(RUN, "1");
+        await store.write({ run: RUN, head: "1 aaaaaaaaaaaaaaaaaaaaaa 1 0", cells: new Map([["a", "cell"]]) });
+        await store.keepText("name", "text");
+        await store.hold("lease", RUN, 1_000);
+      };
+      await use();
+      await admin(`DROP TABLE healthbridge.${table}`);
+      assert.equal((await failureOf(use())).code, "protocol");
+      await eventually(() => succeeds(use()), "all calls succeed again");
+    });
+
   test("a server that is killed: calls are rejected at once, and succeed when it is back, without the data", async () => {
     const store = await open(url(), { fleet: "killed" });
     await store.beat(RUN, "1");

@@ -217,6 +217,17 @@ describe("/events", () => {
     assert.equal(ask("/events").status, 401);
   });
 
+  test("the same token again, as with each reload, ends no stream", async () => {
+    const { access, open, registry, settle } = eventFixture();
+    const client = open();
+    await settle();
+    access.value = undefined;
+    registry.set("a", "SERVING");
+    await settle();
+    assert.equal(client.ended, undefined);
+    assert.ok(JSON.stringify(client.events).includes("SERVING"));
+  });
+
   test("another token breaks a stream in the middle of a snapshot", async () => {
     const { registry, access, open, events, settle } = eventFixture();
     for (let index = 0; index < 2_000; index += 1) registry.set(`service-${index}`, "SERVING");
