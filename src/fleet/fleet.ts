@@ -75,10 +75,10 @@ export class Fleet {
     this.#turns = new TurnQueue(clock);
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
-    this.#configs = new SharedConfigs({ clock, store, codec: this.#codec, onRead: () => this.#seating.start() });
+    const votes = (check: string) => this.#mirror.votes(check);
+    this.#configs = new SharedConfigs({ clock, store, votes, codec: this.#codec, onRead: () => this.#seating.start() });
     this.#detachment = new Detachment(settings, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
-    const votes = (check: string) => this.#mirror.votes(check);
     this.#rounds = new Rounds({
       ...{ clock, store, run, instance, beatMs, onEvent },
       ...{ codec: this.#codec, ledger: this.#ledger, mirror: this.#mirror, turns: this.#turns },
@@ -110,7 +110,7 @@ export class Fleet {
     });
     this.#seats = new Seats({
       ...{ clock, run },
-      digestOf: (config, check) => this.#configs.digestOf(config, check),
+      heldBy: (member, definition) => this.#configs.heldBy(member, definition),
       probe: ({ check, decision }) => checks.probe(check, decision.state === "pending" ? undefined : decision),
       rest: ({ check }) => checks.rest(check),
       onVoid: (record) => this.#votes.remove(record),

@@ -33,6 +33,8 @@ export const isGood = (state: CheckState | Told) => state === "passing" || state
 export const GROUPS = [0, 1, 2, 3] as const;
 export type Group = (typeof GROUPS)[number];
 
+const formatOf = (group: Group) => (group < 2 ? 1 : 2);
+
 export type TargetState = "up" | "slow" | "down";
 
 export interface CheckOptions {
@@ -153,8 +155,10 @@ export class MemberFacts {
   sightSince = 0;
   /** It does not reach some targets. */
   isBlindToSome = false;
-  /** It leaves, or it is drained, or another process with its name goes first. */
+  /** It does not leave, and no other process with its name goes first. */
   isCandidate = true;
+  /** It probes when all that are not drained are gone. */
+  isDrained = false;
   /** Without the store it probes everything it knows. */
   readonly probesAll: boolean;
   readonly votes = new Map<CheckFacts, VoteFacts>();
@@ -185,6 +189,12 @@ interface Disturbance {
   readonly text: string;
   /** What it and all before it may delay. */
   readonly totalMs: number;
+}
+
+/** Those that may own checks: drained ones when there are no others. */
+export function candidates(members: readonly MemberFacts[]): readonly MemberFacts[] {
+  const all = members.filter(({ isCandidate }) => isCandidate);
+  return all.every(({ isDrained }) => isDrained) ? all : all.filter(({ isDrained }) => !isDrained);
 }
 
 /** What the oracle of a run counts. */
@@ -240,8 +250,8 @@ export class Facts {
 
   /** Since when a member that could take the check over is there and hears the others: infinity when there is none. */
   candidateSince(check: CheckFacts, group: Group): number {
-    const ready = this.members
-      .filter((each) => each.isProbing && each.isCandidate && check.groupOf(each) === group)
+    const ready = candidates(this.members.filter(({ isProbing, format }) => isProbing && format === formatOf(group)))
+      .filter((each) => check.groupOf(each) === group)
       .map(({ startedAt, wokeAt, reachedSince }) =>
         Math.max(startedAt, wokeAt, reachedSince ?? Number.POSITIVE_INFINITY),
       );

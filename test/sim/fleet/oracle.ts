@@ -17,6 +17,7 @@ import {
   BEAT_MS,
   CATCH_UP_MS,
   type CheckFacts,
+  candidates,
   EDGE_MS,
   type Facts,
   GROUPS,
@@ -294,7 +295,7 @@ export class Oracle {
     if (voter.hasLeft)
       for (const [other, { isProbing }] of check.votes)
         if (isProbing && other.isIsolated && this.#isSameDefinition(voter, other, check)) return false;
-    return check.scope !== "each" || voter.isCandidate;
+    return check.scope !== "each" || (voter.isCandidate && !voter.isDrained);
   }
 
   /** A member that has joined, or that was silent for a lease, gets its seats when the list of members has settled. */
@@ -335,7 +336,7 @@ export class Oracle {
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
       // its counter must have been seen to grow: of one that is new to this member, since this member hears
       const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-      if (isNew && (voter.diedAt ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
+      if (isNew && (this.#goneAt(voter, member) ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -507,8 +508,8 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
     const all = members.filter((member) => key(member) === each);
     const [first] = all;
     if (first === undefined) return [];
-    const candidates = all.filter(({ isCandidate }) => isCandidate).length;
-    return { all: new Set(all), first, candidates, canAllSee: !members.some(({ isIsolated }) => isIsolated) };
+    const canAllSee = !members.some(({ isIsolated }) => isIsolated);
+    return { all: new Set(all), first, candidates: candidates(all).length, canAllSee };
   });
 }
 
