@@ -116,13 +116,22 @@ export class Decisions {
     return { ...newest, isOwn: newest.run === self, isStaying };
   }
 
-  /** Whether each owner has a vote that counts: then a member that was an owner before is not needed. */
-  haveOwnersVoted(record: CheckRecord): boolean {
-    const now = this.#deps.clock.now();
-    const voted = new Set<Run>();
-    for (const vote of this.#votesOn(record))
-      if (countsNow(vote, now) && !this.#isDoubted(vote, record)) voted.add(vote.run);
-    return record.owners.length > 0 && record.owners.every(({ run }) => voted.has(run));
+  /**
+   * Whether this member, that is no owner any more, sees in place of one: of the owners without a vote that counts, each has
+   * one predecessor. Those that stay go first, and of those, each member knows the same order.
+   */
+  isPredecessorDue(record: CheckRecord): boolean {
+    const { clock, run: self, members } = this.#deps;
+    const now = clock.now();
+    const owners = new Set(record.owners.map(({ run }) => run));
+    let due = owners.size;
+    for (const vote of this.#votesOn(record)) {
+      const { run, isAlive } = vote;
+      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
+      const goesFirst = isAlive && run < self && members.get(run)?.beat?.isLeaving === false;
+      if (owners.has(run) || goesFirst) due -= 1;
+    }
+    return due > 0;
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {

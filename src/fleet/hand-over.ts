@@ -1,7 +1,7 @@
 /**
  * Handing checks over: a member goes on to probe a check until its successors have voted.
  *
- *     another owner --> probed here --all owners have voted, or it has lasted too long--> rests, the vote is removed
+ *     another owner --> probed here --all owners have voted, or others see in their place, or it has lasted too long--> rests, the vote is removed
  */
 import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
@@ -17,7 +17,7 @@ export interface HandOverDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly seats: Pick<Seats, "handingOver" | "release">;
-  readonly decisions: Pick<Decisions, "decide" | "haveOwnersVoted">;
+  readonly decisions: Pick<Decisions, "decide" | "isPredecessorDue">;
   readonly votes: Pick<OwnVotes, "remove">;
   readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
   readonly detachment: Pick<Detachment, "isDetached">;
@@ -43,7 +43,7 @@ export class HandOver {
     });
   }
 
-  /** Gives a check up if all successors have voted. */
+  /** Gives a check up if no successor needs this member. */
   release(record: CheckRecord): void {
     this.#tryRelease(record);
     this.review();
@@ -75,7 +75,7 @@ export class HandOver {
     const now = clock.now();
     const { owners, handsOverFrom, handsOverUntil } = record;
     if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
-    if (now < handsOverUntil && !decisions.haveOwnersVoted(record)) return;
+    if (now < handsOverUntil && decisions.isPredecessorDue(record)) return;
     seats.release(record);
     votes.remove(record);
     decisions.decide(record);

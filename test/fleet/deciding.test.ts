@@ -53,9 +53,9 @@ class Bench {
   hears(
     name: string,
     state: VoteState,
-    { provenAt = this.clock.now(), isDead = false, isKnown = true, digest = "d1" } = {},
+    { provenAt = this.clock.now(), isDead = false, isKnown = true, isLeaving = false, digest = "d1" } = {},
   ): void {
-    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } });
+    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } }, { isLeaving });
     if (isKnown) this.members.set(member.run, member);
     if (isDead) this.dead.add(member.run);
     this.cells.push({ run: member.run, cell: { definition: digest, castAtMs: 0, order: 0, vote: vote(state, name) } });
@@ -368,24 +368,36 @@ describe("while the votes of others are known in part, a check stays what it was
   });
 });
 
-describe("a check has its successors' votes", () => {
-  const rows: readonly (readonly [title: string, set: (bench: Bench) => void, hasAll: boolean])[] = [
-    ["when each owner has one", (bench) => bench.hears("c", "failing"), true],
-    ["not when one of them has none", () => {}, false],
-    ["not when one of them abstains", (bench) => bench.hears("c", "abstaining"), false],
-    ["not when one of them is too old", (bench) => bench.hears("c", "passing", { provenAt: 70_000 }), false],
+describe("a predecessor is due", () => {
+  const rows: readonly (readonly [title: string, set: (bench: Bench) => void, isDue: boolean])[] = [
+    ["not when each owner has a vote", (bench) => bench.hears("c", "failing"), false],
+    ["when one of them has none", () => {}, true],
+    ["when one of them abstains", (bench) => bench.hears("c", "abstaining"), true],
+    ["when the vote of one of them is too old", (bench) => bench.hears("c", "passing", { provenAt: 70_000 }), true],
+    ["not when another predecessor goes first", (bench) => bench.hears("a", "passing"), false],
+    ["when the other one goes last", (bench) => bench.hears("z", "passing"), true],
+    ["when the other one abstains", (bench) => bench.hears("a", "abstaining"), true],
+    ["when the other one is dead", (bench) => bench.hears("a", "passing", { isDead: true }), true],
+    ["when the other one leaves", (bench) => bench.hears("a", "passing", { isLeaving: true }), true],
   ];
-  for (const [title, set, hasAll] of rows)
+  for (const [title, set, isDue] of rows)
     it(title, () => {
       const bench = new Bench();
       bench.hears("b", "passing");
       set(bench);
-      assert.equal(bench.decisions.haveOwnersVoted(bench.shared({ owners: [B, C] })), hasAll);
+      assert.equal(
+        bench.decisions.isPredecessorDue(bench.shared({ owners: [B, C], own: bench.own("passing") })),
+        isDue,
+      );
     });
 
-  it("not when it has no owner", () => {
+  it("as many as there are owners without a vote", () => {
     const bench = new Bench();
-    assert.equal(bench.decisions.haveOwnersVoted(bench.shared({ owners: [] })), false);
+    bench.hears("a", "passing");
+    const record = bench.shared({ owners: [B, C], own: bench.own("passing") });
+    assert.equal(bench.decisions.isPredecessorDue(record), true);
+    bench.hears("aa", "passing");
+    assert.equal(bench.decisions.isPredecessorDue(record), false);
   });
 });
 

@@ -34,7 +34,7 @@ class Bench {
           this.handingOver.delete(record);
         },
       },
-      decisions: { haveOwnersVoted: (record) => this.voted.has(record), decide: call("decide") },
+      decisions: { isPredecessorDue: (record) => !this.voted.has(record), decide: call("decide") },
       votes: { remove: call("remove") },
     });
   }

@@ -389,7 +389,7 @@ export class Oracle {
   }
 
   /** Members that hear each other for long, and hold the same definition. False: more of them probe it than are due, so far. */
-  #checkGroup(check: CheckFacts, { all, first, candidates, canAllSee }: Peers): boolean {
+  #checkGroup(check: CheckFacts, { all, first, candidates }: Peers): boolean {
     const votes = [...check.votes].filter(([voter]) => all.has(voter));
     const isVoted = votes.some(([, vote]) => vote.state !== "abstaining");
     if (!isVoted) return true; // what it was, until it is stale
@@ -401,7 +401,9 @@ export class Oracle {
     }
     const probers = votes.filter(([, vote]) => vote.isProbing);
     const due = check.scope === "each" ? candidates : Math.min(check.copies, candidates);
-    if (probers.length > due && this.#calmMs > CALM_MS + HAND_OVER_MS + (canAllSee ? 0 : 2 * check.staleAfterMs))
+    // a member that reaches no target does not vote: one predecessor goes on in its place
+    const blind = probers.filter(([{ isIsolated }]) => isIsolated).length;
+    if (probers.length > due + blind && this.#calmMs > CALM_MS + HAND_OVER_MS)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
     if (probers.length < due && candidates === all.size)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
@@ -499,8 +501,6 @@ interface Peers {
   readonly first: MemberFacts;
   /** How many of them may own checks. */
   readonly candidates: number;
-  /** A member that reaches no target does not vote: its predecessor goes on. */
-  readonly canAllSee: boolean;
 }
 
 function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => string): readonly Peers[] {
@@ -508,8 +508,7 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
     const all = members.filter((member) => key(member) === each);
     const [first] = all;
     if (first === undefined) return [];
-    const canAllSee = !members.some(({ isIsolated }) => isIsolated);
-    return { all: new Set(all), first, candidates: candidates(all).length, canAllSee };
+    return { all: new Set(all), first, candidates: candidates(all).length };
   });
 }
 
