@@ -41,7 +41,7 @@ export interface DecisionsDeps {
 }
 
 /** A decision is told again when so much of its time is left. */
-const RENEWAL_SHARE = 0.5;
+const RENEWAL_SHARE = 0.25;
 
 const MIN_RENEWAL_BEATS = 3;
 

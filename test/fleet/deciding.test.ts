@@ -242,12 +242,12 @@ describe("a decision is made again", () => {
     }
   });
 
-  it("with a beat, when less than half of its time is left of what was told", () => {
+  it("with a beat, when less than a quarter of its time is left of what was told", () => {
     const bench = new Bench();
     const record = bench.shared({ own: bench.own("passing", 999_000), owners: [SELF] }, 1);
     for (const [toldUntil, count] of [
-      [115_000, 0],
-      [114_999, 1],
+      [107_500, 0],
+      [107_499, 1],
     ] as const) {
       record.toldUntil = toldUntil;
       runAtOnce(bench.decisions.renew([record]));
@@ -300,14 +300,14 @@ describe("a decision is told", () => {
     const bench = new Bench();
     const record = passing(bench);
     bench.decide(record);
-    bench.clock.stall(16_000);
+    bench.clock.stall(23_000);
     bench.decide(record);
     assert.equal(bench.told.length, 1, "it does not last longer");
     record.own = bench.own("passing");
     bench.decide(record);
     assert.deepEqual(
       bench.told.map(({ validUntil }) => validUntil),
-      [130_000, 146_000],
+      [130_000, 153_000],
     );
   });
 
