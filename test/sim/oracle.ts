@@ -51,6 +51,9 @@ export type Reported = "pass" | "fail" | "ignored" | "prober-error";
 /** The engine measures stalls with ticks: it may measure a stall as shorter by one tick. */
 const TICK_MS = 100;
 
+/** A delay that the engine measures as no longer than this is normal, and moves nothing. */
+const NORMAL_MS = 20;
+
 /** Delays move a deadline by at most so many timeouts. */
 const MAX_MOVED_TIMEOUTS = 2;
 
@@ -285,14 +288,16 @@ export class Oracle implements Observer {
     const { timeoutMs } = this.#contract;
     const delays = this.#world.stalls.map(({ from, to }) => Math.max(0, to - Math.max(from, this.#startedAt)));
     const longestMs = Math.max(0, ...delays);
-    const moved = (shorterMs: number) =>
-      Math.min(
-        delays.reduce((sum, delayMs) => sum + Math.max(0, delayMs - shorterMs), 0),
+    const moved = (shorterMs: number, normalMs: number) => {
+      const late = delays.map((delayMs) => delayMs - shorterMs).filter((lateMs) => lateMs > normalMs);
+      return Math.min(
+        late.reduce((sum, lateMs) => sum + lateMs, 0),
         MAX_MOVED_TIMEOUTS * timeoutMs,
       );
+    };
     const limitMs = stallLimitMs(timeoutMs);
-    const earliest = this.#deadline + (longestMs > limitMs ? 0 : moved(TICK_MS));
-    const latest = this.#deadline + (longestMs > limitMs + TICK_MS ? 0 : moved(0));
+    const earliest = this.#deadline + (longestMs > limitMs ? 0 : moved(TICK_MS, NORMAL_MS));
+    const latest = this.#deadline + (longestMs > limitMs + TICK_MS ? 0 : moved(0, 0));
     return { earliest, latest: this.#unblockedFrom(latest) };
   }
 

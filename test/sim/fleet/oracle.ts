@@ -18,6 +18,7 @@ import {
   CATCH_UP_MS,
   type CheckFacts,
   candidates,
+  type Disturbances,
   EDGE_MS,
   type Facts,
   GROUPS,
@@ -41,11 +42,11 @@ const LINGER_MS = TAKEOVER_MS + EDGE_MS;
 /** A member that hears nothing for less time than this cannot break a promise by that. */
 const MIN_DEAF_MS = 10_000;
 
-/** A list of members that keeps changing is acted on after so many settle times. */
+/** A list of members that keeps changing is acted on after so many settle times, and else after one. */
 const MAX_SETTLES = 3;
 
 /** Without a fault for this time, members agree who is alive. */
-const CALM_MS = LEASE_MS + MAX_SETTLES * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
+const CALM_MS = LEASE_MS + SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
 
 /** Of the bound of a gap. */
 const GAP_TOLERANCE_MS = 500;
@@ -135,7 +136,7 @@ export class Oracle {
       if (isStoreWell) this.#checkGap(check);
       this.#countDuplicates(check, sinceMs);
     }
-    if (this.#calmMs > CALM_MS) this.#checkCalm();
+    if (this.#calmMs() > CALM_MS) this.#checkCalm();
   }
 
   /** At all who serve it as good. Then time alone makes no fault of it before `lookAt`: a last pass only gets younger. */
@@ -175,7 +176,7 @@ export class Oracle {
     for (const [member, { isProbing }] of check.votes) {
       const isWell = member.isProbing && !member.isCut && !member.isIsolated;
       // a member that has just started has nothing to hand over
-      const returnedAt = Math.max(member.wokeAt, member.reachedSince ?? now, member.sightSince);
+      const returnedAt = Math.max(member.beganAt(check), member.reachedSince ?? now, member.sightSince);
       if (!isProbing || !isWell || (returnedAt > since && returnedAt > member.startedAt)) continue;
       const group = check.groupOf(member);
       counts.set(group, (counts.get(group) ?? 0) + 1);
@@ -187,12 +188,13 @@ export class Oracle {
   onEnd(use: StoreUse, losses: number): void {
     const { totals, storeFaultMs, members, disturbances, checks } = this.#facts;
     const memberMs = totals.memberMs + members.reduce((sum, { startedAt }) => sum + this.#facts.now - startedAt, 0);
-    const failedRounds = (disturbances.length + storeFaultMs / BEAT_MS) * 2 * members.length;
+    const { length } = disturbances.all;
+    const failedRounds = (length + storeFaultMs / BEAT_MS) * 2 * members.length;
     const limits: readonly (readonly [keyof StoreUse, number])[] = [
-      ["beats", (1.05 * memberMs) / BEAT_MS + 2 * disturbances.length * members.length],
+      ["beats", (1.05 * memberMs) / BEAT_MS + 2 * length * members.length],
       ["writes", totals.votes + totals.rests + failedRounds + 1],
-      ["rewrites", (disturbances.length + losses + 1) * (members.length + 3) + failedRounds],
-      ["writtenCells", totals.votes + totals.rests + (losses + disturbances.length) * checks.length],
+      ["rewrites", (length + losses + 1) * (members.length + 3) + failedRounds],
+      ["writtenCells", totals.votes + totals.rests + (losses + length) * checks.length],
     ];
     for (const [name, limit] of limits)
       if (use[name] > limit)
@@ -214,9 +216,10 @@ export class Oracle {
       );
   }
 
-  get #calmMs(): number {
-    const { now, lastDisturbedAt, storeFaultSince } = this.#facts;
-    return storeFaultSince === undefined ? now - lastDisturbedAt : 0;
+  /** Time without a fault: for a check, or for those that no reload changes. */
+  #calmMs(check?: CheckFacts): number {
+    const { now, storeFaultSince } = this.#facts;
+    return storeFaultSince === undefined ? now - this.#facts.disturbancesOf(check).lastAt : 0;
   }
 
   #checkServing(member: MemberFacts, check: CheckFacts): void {
@@ -242,7 +245,7 @@ export class Oracle {
     const detectionMs =
       1.1 * (check.intervalMs + (UNHEALTHY_THRESHOLD - 1) * EDGE_MS) + SPREAD_MS + CATCH_UP_MS + BEAT_MS;
     const downMs = now - Math.max(check.turnedAt, member.startedAt);
-    if (downMs <= detectionMs + this.#facts.excusedSince(check.turnedAt)) return;
+    if (downMs <= detectionMs + this.#facts.excusedSince(check.turnedAt, check)) return;
     const voters = [...check.votes].filter(([voter, vote]) => vote.isProbing && this.#sees(voter, check, member));
     if (voters.length === 0) return; // what it was, until it is stale
     this.#fault("false OK", member, check, `the target is down for ${ms(downMs)}; ${ms(detectionMs)} are promised`);
@@ -282,7 +285,7 @@ export class Oracle {
     const { now } = this.#facts;
     const vote = check.votes.get(member);
     if (vote === undefined || !isGood(vote.state) || !member.isProbing || !member.probesAll) return false;
-    const deafFrom = Math.max(member.deafSince ?? now, member.wokeAt);
+    const deafFrom = Math.max(member.deafSince ?? now, member.beganAt(check));
     const seenAt = deafFrom + MIN_DEAF_MS + 1.1 * check.intervalMs + EDGE_MS;
     return now - BEAT_MS > Math.max(seenAt, vote.since) && vote.lastResultAt > deafFrom + MIN_DEAF_MS;
   }
@@ -303,12 +306,19 @@ export class Oracle {
     const { now } = this.#facts;
     // what has joined while this member was deaf is new to it
     const learnedAt = voter.startedAt > member.unstableFrom ? (member.reachedSince ?? now) : Number.NEGATIVE_INFINITY;
-    return now - Math.max(joinedAt(voter, now), learnedAt) >= CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
+    return this.#hasSettled(Math.max(joinedAt(voter, now), learnedAt), this.#facts.disturbances);
   }
 
   /** One that has another definition now is an owner of the old one until the list of members has settled. */
   #isReloaded({ isVaried }: CheckFacts): boolean {
-    return isVaried && this.#facts.now - this.#facts.reloadedAt < CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
+    return isVaried && !this.#hasSettled(this.#facts.reloadedAt, this.#facts.disturbances);
+  }
+
+  /** The list of members was acted on that has a change of a time: after one settle time, but later while it keeps changing. */
+  #hasSettled(at: number, { lastAt }: Disturbances): boolean {
+    const { now } = this.#facts;
+    const last = Math.min(Math.max(at, lastAt + LEASE_MS), at + (MAX_SETTLES - 1) * SETTLE_MS);
+    return now - last >= CATCH_UP_MS + SETTLE_MS;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
@@ -323,7 +333,7 @@ export class Oracle {
   /** What voters see pass is not unknown to a member that can know it. */
   #checkPending(member: MemberFacts, check: CheckFacts, hasServed: boolean): void {
     const { now } = this.#facts;
-    if (member.stalledAt !== undefined || now - member.wokeAt < CATCH_UP_MS + LEASE_MS) return;
+    if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
     const from = this.#knownFrom(member);
     const deafMs = now - (member.deafSince ?? now);
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
@@ -354,7 +364,7 @@ export class Oracle {
     const isUp = check.target !== "down" && now - check.turnedAt > deafMs + 2 * check.intervalMs;
     const from = now - deafMs - LINGER_MS;
     const isWhole = !member.isIsolated && !member.isBlindToSome && member.isProbing;
-    return isUp && check.scope !== "local" && isWhole && member.wokeAt < from && member.sightSince < from;
+    return isUp && check.scope !== "local" && isWhole && member.beganAt(check) < from && member.sightSince < from;
   }
 
   #checkGap(check: CheckFacts): void {
@@ -365,8 +375,8 @@ export class Oracle {
       // no member has probed it, and this one could: also when there was none at the begin of the gap, or never was one
       const from = Math.max(since, this.#facts.candidateSince(check, group));
       if (from > now || storeFaultSince !== undefined) continue;
-      const last = Math.max(from - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
-      const isByCrash = this.#facts.excusedSince(from) > 0;
+      const last = Math.max(from - CALM_MS, this.#facts.disturbancesOf(check).lastAt, storeBackAt + LEASE_MS);
+      const isByCrash = this.#facts.excusedSince(from, check) > 0;
       if (isByCrash && now - last <= TAKEOVER_MS + GAP_TOLERANCE_MS) continue;
       check.isGapReported[group] = true;
       this.#fault("gap", undefined, check, `no member probes it for ${ms(now - since)}`);
@@ -374,15 +384,17 @@ export class Oracle {
   }
 
   #checkCalm(): void {
-    const { now, members, checks, lastDisturbedAt } = this.#facts;
+    const { now, members, checks } = this.#facts;
     const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
     // by what the group of a member in a check follows from
     const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
     const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
     for (const check of checks) {
       if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
+      if (check.isVaried && this.#calmMs(check) <= CALM_MS) continue;
       // what was right stays right, until something changes
-      if (check.judgedAt > Math.max(check.changedAt, check.servedAt, lastDisturbedAt)) continue;
+      if (check.judgedAt > Math.max(check.changedAt, check.servedAt, this.#facts.disturbancesOf(check).lastAt))
+        continue;
       const isDone = (check.isVaried ? varied : same).map((peers) => this.#checkGroup(check, peers));
       if (isDone.every(Boolean)) check.judgedAt = now;
     }
@@ -403,7 +415,7 @@ export class Oracle {
     const due = check.scope === "each" ? candidates : Math.min(check.copies, candidates);
     // a member that reaches no target does not vote: one predecessor goes on in its place
     const blind = probers.filter(([{ isIsolated }]) => isIsolated).length;
-    if (probers.length > due + blind && this.#calmMs > CALM_MS + HAND_OVER_MS)
+    if (probers.length > due + blind && this.#calmMs(check) > CALM_MS + HAND_OVER_MS)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
     if (probers.length < due && candidates === all.size)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
@@ -490,7 +502,7 @@ export class Oracle {
     const { now, disturbances } = this.#facts;
     const what = [kind, member && `at ${member.name}`, check && `${check.name} (${describe(check)})`].filter(Boolean);
     const votes = [...(check?.votes ?? [])].map(([voter, vote]) => `    ${describeVote(voter, vote, now)}`);
-    const recent = disturbances.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
+    const recent = disturbances.all.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
     this.faults.push([`${ms(now)}: ${what.join(", ")}: ${text}`, ...votes, ...recent].join("\n"));
   }
 }
