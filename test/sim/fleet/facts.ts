@@ -209,6 +209,11 @@ export class Disturbances {
     return this.all.at(-1)?.at ?? 0;
   }
 
+  /** The last one that was not at this time: minus infinity without any. */
+  lastBeside(at: number): number {
+    return this.all.findLast((each) => each.at !== at)?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
   add(at: number, text: string, extraMs: number): void {
     this.all.push({ at, text, totalMs: (this.all.at(-1)?.totalMs ?? 0) + DISTURBANCE_MS + extraMs });
   }

@@ -18,7 +18,6 @@ import {
   CATCH_UP_MS,
   type CheckFacts,
   candidates,
-  type Disturbances,
   EDGE_MS,
   type Facts,
   GROUPS,
@@ -306,19 +305,20 @@ export class Oracle {
     const { now } = this.#facts;
     // what has joined while this member was deaf is new to it
     const learnedAt = voter.startedAt > member.unstableFrom ? (member.reachedSince ?? now) : Number.NEGATIVE_INFINITY;
-    return this.#hasSettled(Math.max(joinedAt(voter, now), learnedAt), this.#facts.disturbances);
+    return this.#hasSettled(Math.max(joinedAt(voter, now), learnedAt));
   }
 
   /** One that has another definition now is an owner of the old one until the list of members has settled. */
   #isReloaded({ isVaried }: CheckFacts): boolean {
-    return isVaried && !this.#hasSettled(this.#facts.reloadedAt, this.#facts.disturbances);
+    return isVaried && !this.#hasSettled(this.#facts.reloadedAt);
   }
 
-  /** The list of members was acted on that has a change of a time: after one settle time, but later while it keeps changing. */
-  #hasSettled(at: number, { lastAt }: Disturbances): boolean {
-    const { now } = this.#facts;
-    const last = Math.min(Math.max(at, lastAt + LEASE_MS), at + (MAX_SETTLES - 1) * SETTLE_MS);
-    return now - last >= CATCH_UP_MS + SETTLE_MS;
+  /** The list of members with a change of this time was acted on: after a settle time, and later only while it keeps changing. */
+  #hasSettled(at: number): boolean {
+    const { now, disturbances } = this.#facts;
+    // a death is seen a lease after it
+    const changesUntil = Math.min(disturbances.lastBeside(at) + LEASE_MS + BEAT_MS, at + (MAX_SETTLES - 1) * SETTLE_MS);
+    return now - Math.max(at, changesUntil) >= CATCH_UP_MS + SETTLE_MS;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
