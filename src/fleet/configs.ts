@@ -50,6 +50,10 @@ export class OtherConfigs {
     return [...this.#failed.keys()].slice(0, MAX_CONFIGS);
   }
 
+  isKnown(config: string): boolean {
+    return this.#known.has(config);
+  }
+
   digestOf(config: string, check: string): string | undefined {
     return this.#known.get(config)?.get(check);
   }

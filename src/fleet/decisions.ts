@@ -41,15 +41,9 @@ export interface DecisionsDeps {
 }
 
 /** A decision is told again when so much of its time is left. */
-const RENEWAL_SHARE = 0.5;
+const RENEWAL_SHARE = 0.25;
 
 const MIN_RENEWAL_BEATS = 3;
-
-/** A check whose owners are silent is deserted when less of its time is left: a first probe must be over by then. */
-const DESERTED_SHARE = 0.25;
-
-/** The usual time between two beats is not silence. */
-const SILENT_BEATS = 2;
 
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
 const MAX_AWAITED_STALE_TIMES = 2;
@@ -122,24 +116,22 @@ export class Decisions {
     return { ...newest, isOwn: newest.run === self, isStaying };
   }
 
-  /** Whether each owner has a vote that counts: then a member that was an owner before is not needed. */
-  haveOwnersVoted(record: CheckRecord): boolean {
-    const now = this.#deps.clock.now();
-    const voted = new Set<Run>();
-    for (const vote of this.#votesOn(record))
-      if (countsNow(vote, now) && !this.#isDoubted(vote, record)) voted.add(vote.run);
-    return record.owners.length > 0 && record.owners.every(({ run }) => voted.has(run));
-  }
-
-  /** Whether no owner of a check was heard lately, and what is known of it will soon be too old. */
-  isDeserted({ owners, decision, definition }: CheckRecord): boolean {
-    const { clock, run: self, members, beatMs } = this.#deps;
+  /**
+   * Whether this member, that is no owner any more, sees in place of one: of the owners without a vote that counts, each has
+   * one predecessor. Those that stay go first, and of those, each member knows the same order.
+   */
+  isPredecessorDue(record: CheckRecord): boolean {
+    const { clock, run: self, members } = this.#deps;
     const now = clock.now();
-    const marginMs = Math.max(DESERTED_SHARE * definition.staleAfterMs, MIN_RENEWAL_BEATS * beatMs);
-    if (decision.validUntil - now >= marginMs) return false;
-    // own deafness counts too: this says nothing of the others, but of what is known here
-    const heardAt = (run: Run) => (run === self ? now : (members.get(run)?.heardAt ?? Number.NEGATIVE_INFINITY));
-    return owners.every(({ run }) => heardAt(run) <= now - SILENT_BEATS * beatMs);
+    const owners = new Set(record.owners.map(({ run }) => run));
+    let due = owners.size;
+    for (const vote of this.#votesOn(record)) {
+      const { run, isAlive } = vote;
+      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
+      const goesFirst = isAlive && run < self && members.get(run)?.beat?.isLeaving === false;
+      if (owners.has(run) || goesFirst) due -= 1;
+    }
+    return due > 0;
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {

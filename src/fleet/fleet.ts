@@ -75,10 +75,10 @@ export class Fleet {
     this.#turns = new TurnQueue(clock);
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
-    this.#configs = new SharedConfigs({ clock, store, codec: this.#codec, onRead: () => this.#seating.start() });
+    const votes = (check: string) => this.#mirror.votes(check);
+    this.#configs = new SharedConfigs({ clock, store, votes, codec: this.#codec, onRead: () => this.#seating.start() });
     this.#detachment = new Detachment(settings, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
-    const votes = (check: string) => this.#mirror.votes(check);
     this.#rounds = new Rounds({
       ...{ clock, store, run, instance, beatMs, onEvent },
       ...{ codec: this.#codec, ledger: this.#ledger, mirror: this.#mirror, turns: this.#turns },
@@ -110,7 +110,7 @@ export class Fleet {
     });
     this.#seats = new Seats({
       ...{ clock, run },
-      digestOf: (config, check) => this.#configs.digestOf(config, check),
+      heldBy: (member, definition) => this.#configs.heldBy(member, definition),
       probe: ({ check, decision }) => checks.probe(check, decision.state === "pending" ? undefined : decision),
       rest: ({ check }) => checks.rest(check),
       onVoid: (record) => this.#votes.remove(record),
@@ -123,8 +123,8 @@ export class Fleet {
       onTakeover: (count) => onEvent({ kind: "takeover", checks: count }),
     });
     this.#handOver = new HandOver({
-      ...{ clock, run, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
-      ...{ membership: this.#membership, detachment: this.#detachment, seating: this.#seating },
+      ...{ clock, run, beatMs, membership: this.#membership, members: this.#membership.members, seats: this.#seats },
+      ...{ decisions: this.#decisions, votes: this.#votes, detachment: this.#detachment, seating: this.#seating },
     });
     this.#view = new FleetView({
       ...{ settings, run, clock, seats: this.#seats, rounds: this.#rounds, mirror: this.#mirror },
@@ -274,8 +274,8 @@ export class Fleet {
   }
 
   *#renewal(): Steps<void> {
-    yield* this.#handOver.renew();
     yield* this.#decisions.renew(this.#seats.all());
+    yield* this.#handOver.renew();
     for (const record of this.#seats.heartbeats()) {
       const isKeeper = ownersOf(record.hash, 1, this.#membership.roster)[0]?.run === this.run;
       if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);

@@ -1,7 +1,7 @@
 /**
  * Handing checks over: a member goes on to probe a check until its successors have voted.
  *
- *     another owner --> probed here --all owners have voted, or it has lasted too long--> rests, the vote is removed
+ *     another owner --> probed here --no owner needs this member, or it has lasted too long--> rests, the vote is removed
  *                            ^
  *     owners not heard, and what is known runs out: this member stands in for them
  *
@@ -13,6 +13,7 @@ import type { Clock } from "../core/clock.js";
 import type { Steps } from "../core/turns.js";
 import type { Decisions } from "./decisions.js";
 import type { Detachment } from "./detachment.js";
+import type { Members } from "./members.js";
 import type { FleetMembership } from "./membership.js";
 import type { OwnVotes } from "./own-votes.js";
 import type { Seating } from "./seating.js";
@@ -22,15 +23,24 @@ import type { Run } from "./store/store.js";
 export interface HandOverDeps {
   readonly clock: Clock;
   readonly run: Run;
+  readonly beatMs: number;
   readonly seats: Pick<Seats, "all" | "handingOver" | "rate" | "release" | "standIn">;
-  readonly decisions: Pick<Decisions, "decide" | "haveOwnersVoted" | "isDeserted">;
+  readonly decisions: Pick<Decisions, "decide" | "isPredecessorDue">;
   readonly votes: Pick<OwnVotes, "remove">;
   readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
+  readonly members: Pick<Members, "get">;
   readonly detachment: Pick<Detachment, "isDetached" | "mayProbeAll">;
   readonly seating: Pick<Seating, "isRunning">;
 }
 
 const CHECKS_A_STEP = 25;
+
+/** A check whose owners are not heard is deserted when less of its time is left, or so many beats: a first probe must be over by then. */
+const DESERTED_SHARE = 0.25;
+const MIN_DESERTED_BEATS = 3;
+
+/** The usual time between two beats is less. */
+const UNHEARD_BEATS = 2;
 
 export class HandOver {
   readonly #deps: HandOverDeps;
@@ -49,7 +59,7 @@ export class HandOver {
     });
   }
 
-  /** Gives a check up if all successors have voted. */
+  /** Gives a check up if no successor needs this member. */
   release(record: CheckRecord): void {
     this.#tryRelease(record);
     this.review();
@@ -78,16 +88,27 @@ export class HandOver {
   }
 
   *#standIn(): Steps<void> {
-    const { seats, decisions, detachment, membership, run } = this.#deps;
+    const { seats, detachment, membership, run } = this.#deps;
     const isCandidate = membership.roster.some((member) => member.run === run);
     if (detachment.isDetached || !isCandidate || !detachment.mayProbeAll(seats.rate())) return;
     let count = 0;
     for (const record of seats.all()) {
       const isOfOthers = record.role === "resting" && record.definition.scope === "shared" && record.owners.length > 0;
-      if (isOfOthers && record.decision.state !== "pending" && decisions.isDeserted(record)) seats.standIn(record);
+      if (isOfOthers && record.decision.state !== "pending" && this.#isDeserted(record)) seats.standIn(record);
       count += 1;
       if (count % CHECKS_A_STEP === 0) yield;
     }
+  }
+
+  /** Whether no owner of a check was heard lately, and what is known of it will soon be too old. */
+  #isDeserted({ owners, decision, definition }: CheckRecord): boolean {
+    const { clock, run: self, members, beatMs } = this.#deps;
+    const now = clock.now();
+    const marginMs = Math.max(DESERTED_SHARE * definition.staleAfterMs, MIN_DESERTED_BEATS * beatMs);
+    if (decision.validUntil - now >= marginMs) return false;
+    // own deafness counts too: this says nothing of the others, but of what is known here
+    const heardAt = (run: Run) => (run === self ? now : (members.get(run)?.heardAt ?? Number.NEGATIVE_INFINITY));
+    return owners.every(({ run }) => heardAt(run) <= now - UNHEARD_BEATS * beatMs);
   }
 
   #tryRelease(record: CheckRecord): void {
@@ -95,8 +116,8 @@ export class HandOver {
     const now = clock.now();
     const { owners, handsOverFrom, handsOverUntil } = record;
     if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
-    const isTakenOver = decisions.haveOwnersVoted(record) && !decisions.isDeserted(record);
-    if (now < handsOverUntil && !isTakenOver) return;
+    const isNeeded = decisions.isPredecessorDue(record) || this.#isDeserted(record);
+    if (now < handsOverUntil && isNeeded) return;
     seats.release(record);
     votes.remove(record);
     decisions.decide(record);

@@ -47,8 +47,8 @@ export interface CheckRecord {
 export interface SeatsDeps {
   readonly clock: Clock;
   readonly run: Run;
-  /** What a member with another configuration holds: the digest of a check. */
-  readonly digestOf: (config: string, check: string) => string | undefined;
+  /** What a member with another configuration holds of a check; `undefined`: nothing, as far as is known. */
+  readonly heldBy: (member: RosterMember, check: Definition) => string | undefined;
   /** Of a check that is probed already, the vote is cast again. */
   readonly probe: (record: CheckRecord) => void;
   readonly rest: (record: CheckRecord) => void;
@@ -194,8 +194,8 @@ export class Seats {
   #holders(definition: Definition, roster: Roster, self: RosterMember): Roster {
     if (this.#uniform === roster) return roster;
     const held = heldAs(definition);
-    const isSame = ({ run, config }: RosterMember) =>
-      run === self.run || config === self.config || this.#deps.digestOf(config, definition.check) === held;
+    const isSame = (member: RosterMember) =>
+      member.run === self.run || member.config === self.config || this.#deps.heldBy(member, definition) === held;
     return roster.every(isSame) ? roster : roster.filter(isSame);
   }
 

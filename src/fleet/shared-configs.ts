@@ -8,13 +8,18 @@ import type { Clock } from "../core/clock.js";
 import { type Beat, FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import { heldAs, OtherConfigs } from "./configs.js";
+import type { ForeignCell } from "./decisions.js";
+import type { RosterMember } from "./roster.js";
 import type { CheckRecord } from "./seats.js";
 import type { FleetStore } from "./store/store.js";
+import type { Definition } from "./vote.js";
 
 export interface SharedConfigsDeps {
   readonly clock: Clock;
   readonly store: FleetStore;
   readonly codec: FleetCodec;
+  /** The votes of the other runs on a check. */
+  readonly votes: (check: string) => readonly ForeignCell[];
   /** The definitions of another member are known now. */
   readonly onRead: () => void;
 }
@@ -42,9 +47,15 @@ export class SharedConfigs {
     return this.#others.isReading;
   }
 
-  /** The digest of a check in a configuration of another member; `undefined` where it is not known. */
-  digestOf(config: string, check: string): string | undefined {
-    return this.#others.digestOf(config, check);
+  /**
+   * What another member holds of a check; `undefined`: nothing. While its configuration is not known, its vote under a
+   * definition says that it holds that one: it may have had another configuration a moment ago, or this member may.
+   */
+  heldBy({ run, config }: Pick<RosterMember, "run" | "config">, definition: Definition): string | undefined {
+    const { check, digest } = definition;
+    if (this.#others.isKnown(config)) return this.#others.digestOf(config, check);
+    const hasVoted = this.#deps.votes(check).some((vote) => vote.run === run && vote.cell.definition === digest);
+    return hasVoted ? heldAs(definition) : undefined;
   }
 
   /** Configurations of other members that the store does not have: the own beats say so. */

@@ -128,6 +128,16 @@ describe("an owner that has not voted", () => {
       if (state === "before") assert.deepEqual(agreed(votes, agree, { before: PASSING, isAwaited }), PASSING);
     });
 
+  it("it is waited for only while what the check was counts: then the votes that are there decide, if one of them is good", () => {
+    const stateOf = (votes: string, validUntil: number) =>
+      agreed(votes, 2, { before: { ...PASSING, validUntil } }).reason;
+    assert.deepEqual([stateOf("fp-", NOW + 1), stateOf("fp-", NOW)], ["before", "partial"]);
+    assert.deepEqual(
+      [stateOf("fw-", NOW), stateOf("f--", NOW), stateOf("ff-", NOW)],
+      ["partial", "before", "failing 0"],
+    );
+  });
+
   it("for long is waited for a time after its vote has become too old", () => {
     const stateOf = (votes: string, awaitedMs: number) =>
       agreed(votes, 2, { before: PASSING, isAwaited: false, awaitedMs }).state;

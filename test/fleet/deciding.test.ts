@@ -53,9 +53,9 @@ class Bench {
   hears(
     name: string,
     state: VoteState,
-    { provenAt = this.clock.now(), isDead = false, isKnown = true, digest = "d1" } = {},
+    { provenAt = this.clock.now(), isDead = false, isKnown = true, isLeaving = false, digest = "d1" } = {},
   ): void {
-    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } });
+    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } }, { isLeaving });
     if (isKnown) this.members.set(member.run, member);
     if (isDead) this.dead.add(member.run);
     this.cells.push({ run: member.run, cell: { definition: digest, castAtMs: 0, order: 0, vote: vote(state, name) } });
@@ -242,12 +242,12 @@ describe("a decision is made again", () => {
     }
   });
 
-  it("with a beat, when less than half of its time is left of what was told", () => {
+  it("with a beat, when less than a quarter of its time is left of what was told", () => {
     const bench = new Bench();
     const record = bench.shared({ own: bench.own("passing", 999_000), owners: [SELF] }, 1);
     for (const [toldUntil, count] of [
-      [115_000, 0],
-      [114_999, 1],
+      [107_500, 0],
+      [107_499, 1],
     ] as const) {
       record.toldUntil = toldUntil;
       runAtOnce(bench.decisions.renew([record]));
@@ -300,14 +300,14 @@ describe("a decision is told", () => {
     const bench = new Bench();
     const record = passing(bench);
     bench.decide(record);
-    bench.clock.stall(16_000);
+    bench.clock.stall(23_000);
     bench.decide(record);
     assert.equal(bench.told.length, 1, "it does not last longer");
     record.own = bench.own("passing");
     bench.decide(record);
     assert.deepEqual(
       bench.told.map(({ validUntil }) => validUntil),
-      [130_000, 146_000],
+      [130_000, 153_000],
     );
   });
 
@@ -368,64 +368,36 @@ describe("while the votes of others are known in part, a check stays what it was
   });
 });
 
-describe("a check has its successors' votes", () => {
-  const rows: readonly (readonly [title: string, set: (bench: Bench) => void, hasAll: boolean])[] = [
-    ["when each owner has one", (bench) => bench.hears("c", "failing"), true],
-    ["not when one of them has none", () => {}, false],
-    ["not when one of them abstains", (bench) => bench.hears("c", "abstaining"), false],
-    ["not when one of them is too old", (bench) => bench.hears("c", "passing", { provenAt: 70_000 }), false],
+describe("a predecessor is due", () => {
+  const rows: readonly (readonly [title: string, set: (bench: Bench) => void, isDue: boolean])[] = [
+    ["not when each owner has a vote", (bench) => bench.hears("c", "failing"), false],
+    ["when one of them has none", () => {}, true],
+    ["when one of them abstains", (bench) => bench.hears("c", "abstaining"), true],
+    ["when the vote of one of them is too old", (bench) => bench.hears("c", "passing", { provenAt: 70_000 }), true],
+    ["not when another predecessor goes first", (bench) => bench.hears("a", "passing"), false],
+    ["when the other one goes last", (bench) => bench.hears("z", "passing"), true],
+    ["when the other one abstains", (bench) => bench.hears("a", "abstaining"), true],
+    ["when the other one is dead", (bench) => bench.hears("a", "passing", { isDead: true }), true],
+    ["when the other one leaves", (bench) => bench.hears("a", "passing", { isLeaving: true }), true],
   ];
-  for (const [title, set, hasAll] of rows)
+  for (const [title, set, isDue] of rows)
     it(title, () => {
       const bench = new Bench();
       bench.hears("b", "passing");
       set(bench);
-      assert.equal(bench.decisions.haveOwnersVoted(bench.shared({ owners: [B, C] })), hasAll);
-    });
-
-  it("not when it has no owner", () => {
-    const bench = new Bench();
-    assert.equal(bench.decisions.haveOwnersVoted(bench.shared({ owners: [] })), false);
-  });
-});
-
-describe("a check is deserted", () => {
-  const decision = (leftMs: number): Decision => ({
-    state: "passing",
-    reason: undefined,
-    validUntil: 100_000 + leftMs,
-  });
-  const rows: readonly (readonly [title: string, heardAt: number, leftMs: number, isDeserted: boolean])[] = [
-    ["when its owner was not heard for two beats, and a quarter of staleAfter is left", 98_000, 7_499, true],
-    ["not while more is left", 98_000, 7_500, false],
-    ["not after the usual time between two beats", 98_001, 1, false],
-  ];
-  for (const [title, heardAt, leftMs, isDeserted] of rows)
-    it(title, () => {
-      const bench = new Bench();
-      bench.members.set(B.run, heardMember("b", { heardAt }));
       assert.equal(
-        bench.decisions.isDeserted(bench.shared({ owners: [B, C], decision: decision(leftMs) })),
-        isDeserted,
+        bench.decisions.isPredecessorDue(bench.shared({ owners: [B, C], own: bench.own("passing") })),
+        isDue,
       );
     });
 
-  it("not when one of several owners is heard", () => {
+  it("as many as there are owners without a vote", () => {
     const bench = new Bench();
-    bench.members.set(B.run, heardMember("b", { heardAt: 90_000 }));
-    bench.members.set(C.run, heardMember("c", { heardAt: 99_500 }));
-    assert.equal(bench.decisions.isDeserted(bench.shared({ owners: [B, C], decision: decision(0) })), false);
-  });
-
-  it("never while this member is an owner", () => {
-    const bench = new Bench();
-    assert.equal(bench.decisions.isDeserted(bench.shared({ owners: [SELF], decision: decision(0) })), false);
-  });
-
-  it("with three beats left, also when staleAfter is short", () => {
-    const bench = new Bench();
-    const record = recordOf(definition("x", { staleAfterMs: 4_000 }), { owners: [B], decision: decision(2_999) });
-    assert.equal(bench.decisions.isDeserted(record), true);
+    bench.hears("a", "passing");
+    const record = bench.shared({ owners: [B, C], own: bench.own("passing") });
+    assert.equal(bench.decisions.isPredecessorDue(record), true);
+    bench.hears("aa", "passing");
+    assert.equal(bench.decisions.isPredecessorDue(record), false);
   });
 });
 

@@ -5,18 +5,27 @@ import { UNDECIDED } from "../../src/fleet/agreement.js";
 import { HandOver } from "../../src/fleet/hand-over.js";
 import type { RosterMember } from "../../src/fleet/roster.js";
 import type { CheckRecord } from "../../src/fleet/seats.js";
+import type { Decision } from "../../src/fleet/vote.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
-import { recordOf, rosterMember } from "./records.js";
+import { heardMember, recordOf, rosterMember } from "./records.js";
 
 const [SELF, B] = [rosterMember("self"), rosterMember("b")];
+const BEAT = 100;
+
+/** What was decided, and counts until a time. */
+function known(validUntil: number): Decision {
+  return { state: "passing", reason: undefined, validUntil };
+}
 
 /** Member `self` at time 1,000, which hands checks over. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly handingOver = new Set<CheckRecord>();
   readonly voted = new Set<CheckRecord>();
-  readonly deserted: CheckRecord[] = [];
+  readonly resting: CheckRecord[] = [];
+  /** When member b was heard. */
+  heardAt = 1_000;
   readonly calls: string[] = [];
   readonly detachment = { isDetached: false, mayProbeAll: (rate: number) => rate <= 4_000 };
   rate = 1;
@@ -29,10 +38,11 @@ class Bench {
     clock.stall(1_000);
     const call = (name: string) => (record: CheckRecord) => void this.calls.push(`${name} ${record.check}`);
     this.handOver = new HandOver({
-      ...{ clock, run: SELF.run, membership, detachment, seating },
+      ...{ clock, run: SELF.run, beatMs: BEAT, membership, detachment, seating },
+      members: { get: (run) => (run === B.run ? heardMember("b", { heardAt: this.heardAt }) : undefined) },
       seats: {
         handingOver: this.handingOver,
-        all: () => this.deserted,
+        all: () => this.resting,
         rate: () => this.rate,
         standIn: call("stand in for"),
         release: (record) => {
@@ -40,11 +50,7 @@ class Bench {
           this.handingOver.delete(record);
         },
       },
-      decisions: {
-        haveOwnersVoted: (record) => this.voted.has(record),
-        isDeserted: (record) => this.deserted.includes(record) && record.check !== "heard",
-        decide: call("decide"),
-      },
+      decisions: { isPredecessorDue: (record) => !this.voted.has(record), decide: call("decide") },
       votes: { remove: call("remove") },
     });
   }
@@ -78,7 +84,8 @@ describe("a check is given up", () => {
       "not while they are not heard, and their votes run out",
       (bench, record) => {
         bench.voted.add(record);
-        bench.deserted.push(record);
+        record.decision = known(1_100);
+        bench.heardAt = 800;
       },
       false,
     ],
@@ -148,13 +155,14 @@ describe("a check is given up", () => {
 });
 
 describe("a member stands in for owners that are not heard", () => {
-  const DECISION = { state: "passing", reason: undefined, validUntil: 9_000 } as const;
-  const rows: readonly (readonly [
-    title: string,
-    set: (bench: Bench, record: CheckRecord) => void,
-    isTaken: boolean,
-  ])[] = [
+  // staleAfter is 31 s: a quarter of it is 7.75 s
+  type Row = readonly [title: string, set: (bench: Bench, record: CheckRecord) => void, isTaken: boolean];
+  const rows: readonly Row[] = [
     ["when what is known runs out", () => {}, true],
+    ["not while more than a quarter of staleAfter is left", (_, record) => (record.decision = known(8_750)), false],
+    ["not after the usual time between two beats", (bench) => (bench.heardAt = 801), false],
+    ["when one owner was never heard", (_, record) => (record.owners = [B, rosterMember("c")]), true],
+    ["not when it is an owner itself", (_, record) => (record.owners = [B, SELF]), false],
     ["not when it is no candidate for checks", (bench) => (bench.membership.roster = [B]), false],
     [
       "not when the store is gone: then its share or all is probed",
@@ -166,26 +174,34 @@ describe("a member stands in for owners that are not heard", () => {
     ["not for one that it hands over already", (_, record) => (record.role = "handing-over"), false],
     ["not for one that no member may probe", (_, record) => (record.owners = []), false],
     ["not for one of which nothing was ever known", (_, record) => (record.decision = UNDECIDED), false],
+    [
+      "not for one that each member probes",
+      (_, record) => (record.definition = definition("x", { scope: "each" })),
+      false,
+    ],
+    ["not for a local one", (_, record) => (record.definition = definition("x", { scope: "local" })), false],
+    [
+      "with three beats left, also when staleAfter is short",
+      (_, record) => {
+        record.definition = definition("x", { staleAfterMs: 800 });
+        record.decision = known(1_299);
+      },
+      true,
+    ],
   ];
   for (const [title, set, isTaken] of rows)
     it(title, () => {
       const bench = new Bench();
       bench.membership.roster = [SELF, B];
-      const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: DECISION });
-      const heard = recordOf(definition("heard"), { owners: [B], role: "resting", decision: DECISION });
-      bench.deserted.push(heard, record);
+      bench.heardAt = 800;
+      const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: known(8_749) });
+      bench.resting.push(
+        recordOf(definition("fresh"), { owners: [B], role: "resting", decision: known(32_000) }),
+        record,
+      );
       set(bench, record);
       runAtOnce(bench.handOver.renew());
       assert.deepEqual(bench.calls, isTaken ? ["stand in for x"] : []);
-    });
-
-  for (const scope of ["local", "each"] as const)
-    it(`not for a check of the scope ${scope}`, () => {
-      const bench = new Bench();
-      bench.membership.roster = [SELF, B];
-      bench.deserted.push(recordOf(definition("x", { scope }), { owners: [B], role: "resting", decision: DECISION }));
-      runAtOnce(bench.handOver.renew());
-      assert.deepEqual(bench.calls, []);
     });
 });
 

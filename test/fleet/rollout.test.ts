@@ -1,6 +1,6 @@
 /** A rollout of another way to share checks: one member has it already. */
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { definition, definitions, type TestMember, World } from "./fleet-world.js";
 
 it("a rollout of more copies is seen, and a target that fails is told in time by those that have it and those that have not", async () => {
@@ -78,4 +78,53 @@ for (const [title, lose] of Object.entries(LOSSES))
     for (const check of checks) assert.deepEqual(ownersAt(c, check), ownersAt(a, check), check);
     assert.ok(checks.some((check) => ownersAt(a, check)?.includes("c")));
     assert.ok(checks.some((check) => !ownersAt(a, check)?.includes("c")));
+  });
+
+/** Texts of configurations that a member cannot read: those of the others at once, or all of them for long. */
+for (const [title, hide] of [
+  ["has not read those of the others yet", () => {}],
+  ["cannot be read by the others", (world: World) => world.store.texts.clear()],
+] as const)
+  describe(`a member whose new configuration has one check more, and that ${title}`, () => {
+    async function reloaded(sight: (member: string) => "pass" | "fail") {
+      const world = new World(3);
+      const scope = (index: number) => (index % 2 === 0 ? "each" : "shared");
+      const checks = Array.from({ length: 20 }, (_, index) => definition(`check-${index}`, { scope: scope(index) }));
+      const members = await world.grow(4, checks);
+      world.sight = sight;
+      await world.seconds(30);
+      const probed = members.map((member) => member.probed());
+      for (const { decisions, events } of members) {
+        decisions.length = 0;
+        events.length = 0;
+      }
+      members[0]?.fleet.define([...checks, definition("check-new")]);
+      for (let second = 0; second < 12; second += 0.5) {
+        await world.seconds(0.5);
+        hide(world);
+        const known = members.map((member) => member.probed().filter((check) => check !== "check-new"));
+        assert.deepEqual(known, probed, `after ${second} s`);
+      }
+      return members;
+    }
+
+    it("moves no other check", async () => {
+      for (const { events } of await reloaded(() => "pass"))
+        assert.deepEqual(
+          events.filter(({ kind }) => kind === "takeover"),
+          [],
+        );
+    });
+
+    for (const [two, others] of [
+      ["ab", "cd"],
+      ["cd", "ab"],
+    ] as const)
+      it(`turns no check that ${two} see fail and ${others} see pass`, async () => {
+        for (const { decisions } of await reloaded((member) => (two.includes(member) ? "fail" : "pass")))
+          assert.deepEqual(
+            decisions.filter(({ check }) => check !== "check-new"),
+            [],
+          );
+      });
   });

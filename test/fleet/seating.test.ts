@@ -31,7 +31,7 @@ class Bench {
       },
     };
     this.seats = new Seats({
-      ...{ clock, run: SELF.run, digestOf: () => undefined, onChange: () => {} },
+      ...{ clock, run: SELF.run, heldBy: () => undefined, onChange: () => {} },
       probe: ({ check }) => calls.push(`probe ${check}`),
       rest: ({ check }) => calls.push(`rest ${check}`),
       onVoid: ({ check }) => {

@@ -24,7 +24,7 @@ function bench() {
   /** What members with another configuration hold: "config check" -> digest. */
   const digests = new Map<string, string>();
   const seats = new Seats({
-    ...{ clock, run: A.run, digestOf: (config, check) => digests.get(`${config} ${check}`) },
+    ...{ clock, run: A.run, heldBy: ({ config }, { check }) => digests.get(`${config} ${check}`) },
     probe: ({ check }) => calls.push(`probe ${check}`),
     rest: ({ check }) => calls.push(`rest ${check}`),
     onVoid: ({ check }) => voided.push(check),

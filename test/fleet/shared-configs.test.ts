@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FleetCodec } from "../../src/fleet/codec.js";
+import type { ForeignCell } from "../../src/fleet/decisions.js";
 import { SharedConfigs } from "../../src/fleet/shared-configs.js";
 import { MemoryStore } from "../support/fleet-memory-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -16,8 +17,10 @@ class Bench {
   readonly connection = this.store.connect();
   readonly codec = new FleetCodec("prod", "secret");
   reads = 0;
+  readonly votes: (ForeignCell & { readonly check: string })[] = [];
   readonly configs = new SharedConfigs({
     ...{ clock: this.clock, store: this.connection, codec: this.codec },
+    votes: (check) => this.votes.filter((vote) => vote.check === check),
     onRead: () => {
       this.reads += 1;
     },
@@ -33,6 +36,11 @@ class Bench {
   /** Another member has kept its definitions in the store. */
   keeps(config: string, definitions: Readonly<Record<string, string>>): void {
     this.store.keepText(`config:1:${config}`, this.codec.sealConfig(config, new Map(Object.entries(definitions))));
+  }
+
+  /** What member b holds, when it has this configuration. */
+  held(config: string, check: string): string | undefined {
+    return this.configs.heldBy({ run: "b", config }, definition(check));
   }
 
   /** Calls of the store that look for texts. */
@@ -56,9 +64,9 @@ describe("the definitions of another member", () => {
     await bench.exchange(["other"]);
     assert.deepEqual(calls, ["config:1:other"]);
     assert.equal(bench.reads, 1);
-    assert.equal(bench.configs.digestOf("other", "x"), "d9");
-    assert.equal(bench.configs.digestOf("other", "y"), undefined);
-    assert.equal(bench.configs.digestOf("own", "x"), undefined);
+    assert.equal(bench.held("other", "x"), "d9");
+    assert.equal(bench.held("other", "y"), undefined);
+    assert.equal(bench.held("own", "x"), undefined);
   });
 
   const missing: readonly (readonly [string, (bench: Bench) => void])[] = [
@@ -70,12 +78,12 @@ describe("the definitions of another member", () => {
       const bench = new Bench();
       set(bench);
       await bench.exchange(["other"]);
-      assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [0, undefined]);
+      assert.deepEqual([bench.reads, bench.held("other", "x")], [0, undefined]);
       assert.deepEqual(bench.configs.unread, ["other"]);
       bench.store.faults.isAway = false;
       bench.keeps("other", { x: "d1" });
       await bench.exchange(["other"]);
-      assert.deepEqual([bench.reads, bench.configs.digestOf("other", "x")], [1, "d1"]);
+      assert.deepEqual([bench.reads, bench.held("other", "x")], [1, "d1"]);
       assert.deepEqual(bench.configs.unread, []);
     });
 
@@ -108,8 +116,24 @@ it("a text that cannot be read is read again after 10 s, and not with each beat:
     bench.keeps("other", { x: "d1" });
     bench.clock.stall(5_000);
     await bench.exchange(["other"]);
-    assert.equal(bench.configs.digestOf("other", "x"), "d1");
+    assert.equal(bench.held("other", "x"), "d1");
   }
+});
+
+it("a member whose definitions are not known holds those under which it has votes, and those alone", async () => {
+  const bench = new Bench();
+  const vote = { state: "passing", reason: undefined } as const;
+  for (const [run, check, digest] of [
+    ["b", "x", "d1"],
+    ["b", "y", "d2"],
+    ["c", "z", "d1"],
+  ] as const)
+    bench.votes.push({ run, check, cell: { definition: digest, castAtMs: 0, order: 0, vote } });
+  const held = () => ["x", "y", "z"].map((check) => bench.held("other", check));
+  assert.deepEqual(held(), ["d1 shared 2 majority", undefined, undefined]);
+  bench.keeps("other", { z: "d1 shared 1 1" });
+  await bench.exchange(["other"]);
+  assert.deepEqual(held(), [undefined, undefined, "d1 shared 1 1"], "known ones say more than votes");
 });
 
 describe("the own definitions", () => {

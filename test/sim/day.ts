@@ -35,7 +35,14 @@ export interface Day {
 
 const HOUR_MS = 3_600_000;
 const MAX_CONCURRENT_PROBES = 256;
+
+/** From the lowest limit, 16: each result that counts raises it by an eighth. */
+const RESULTS_UNTIL_WHOLE = (MAX_CONCURRENT_PROBES - 16) * 8;
+
 const MAX_FAULTS = 5;
+
+/** As many as there are in the time of one probe. */
+const MAX_STALLS = 256;
 
 /** How often every service is read, a hundredth of them at a time. */
 const READ_EVERY_MS = 10_000;
@@ -81,6 +88,8 @@ class SimulatedDay {
   readonly #faults: string[] = [];
   readonly #counts = { failures: 0, downs: 0, ups: 0, silences: 0, stalls: 0, maxConcurrent: 0 };
   #running = 0;
+  /** Results that counted since the last one that was ignored. */
+  #countedInARow = Number.POSITIVE_INFINITY;
 
   constructor(options: DayOptions) {
     this.#options = options;
@@ -116,14 +125,24 @@ class SimulatedDay {
     const pass = (reported: Reported) => (message: { readonly instance: string; readonly check: string }) => {
       if (message.instance === instance) this.#oracles.get(message.check)?.onReported(reported);
     };
-    const [passed, failed] = [pass("pass"), pass("fail")];
+    const count = (reported: Reported) => {
+      const passOn = pass(reported);
+      return (message: { readonly instance: string; readonly check: string }) => {
+        if (message.instance === instance) this.#countedInARow += 1;
+        passOn(message);
+      };
+    };
+    const [passed, failed] = [count("pass"), count("fail")];
     const subscriptions = [
       this.#registry.onTransition(({ subject, name, to }) => {
         if (subject === "service") this.#onTransition(name, to);
       }),
       subscribe("probe", (message) => (message.outcome === "pass" ? passed : failed)(message)),
       subscribe("result-dropped", (message) => {
-        if (message.instance === instance) this.#seeSlots();
+        if (message.instance === instance) {
+          this.#countedInARow = 0;
+          this.#seeSlots();
+        }
         pass("ignored")(message);
       }),
       subscribe("prober-failed", pass("prober-error")),
@@ -230,11 +249,15 @@ class SimulatedDay {
     this.#seeSlots();
   }
 
-  /** The limit may also change between two probes: with a result that is lost. */
+  /**
+   * A result that is lost may lower the limit, also between two probes. Only then the engine is asked for it: so many results
+   * that counted raise it again.
+   */
   #seeSlots(): void {
     const saturated = this.#saturated;
     const now = this.#clock.now();
-    const isFull = this.#running >= this.#engine.deps.probeLimit.maxRunning;
+    const isLowered = this.#countedInARow < RESULTS_UNTIL_WHOLE;
+    const isFull = this.#running >= (isLowered ? this.#engine.deps.probeLimit.maxRunning : MAX_CONCURRENT_PROBES);
     if (isFull === (saturated.to === Number.POSITIVE_INFINITY)) return;
     // a slot that is used again at the same time was not free
     if (isFull && saturated.to < now) saturated.from = now;
@@ -260,13 +283,15 @@ class SimulatedDay {
 
   /**
    * The event loop is blocked from time to time: mostly for a second or two, sometimes for less than the limit of the
-   * stall rule, rarely for longer than `staleAfter`, and sometimes again and again, as on a machine that swaps.
+   * stall rule, rarely for longer than `staleAfter`, and sometimes again and again, as on a machine that swaps, or that has
+   * long turns.
    */
   #planStalls(): void {
     const random = this.#random;
     this.#clock.input(this.#clock.now() + 1_000 + random.waiting(900_000), () => {
       const kind = random.next();
-      if (kind < 0.15) return this.#stallRepeatedly(5);
+      if (kind < 0.15) return this.#stallRepeatedly(5, [500, 5_000], 2_000);
+      if (kind > 0.85) return this.#stallRepeatedly(100, [50, 450], 60);
       if (kind < 0.17) this.#stall(random.between(20_000, 60_000));
       else if (kind < 0.4) this.#stall(random.between(50, 500));
       else this.#stall(random.between(500, 5_000));
@@ -274,10 +299,11 @@ class SimulatedDay {
     });
   }
 
-  #stallRepeatedly(left: number): void {
-    this.#stall(this.#random.between(500, 5_000));
+  #stallRepeatedly(left: number, [minMs, maxMs]: readonly [number, number], maxPauseMs: number): void {
+    this.#stall(this.#random.between(minMs, maxMs));
+    const next = this.#clock.now() + this.#random.between(50, maxPauseMs);
     if (left === 0) this.#planStalls();
-    else this.#clock.input(this.#clock.now() + this.#random.between(50, 2_000), () => this.#stallRepeatedly(left - 1));
+    else this.#clock.input(next, () => this.#stallRepeatedly(left - 1, [minMs, maxMs], maxPauseMs));
   }
 
   /** Blocks the event loop. Afterwards, statuses are read before any timer fires. */
@@ -285,7 +311,7 @@ class SimulatedDay {
     const from = this.#clock.now();
     this.#clock.stall(ms);
     this.#stalls.push({ from, to: this.#clock.now() });
-    if (this.#stalls.length > 16) this.#stalls.shift();
+    if (this.#stalls.length > MAX_STALLS) this.#stalls.shift();
     this.#counts.stalls += 1;
     for (const name of this.#names) this.#read(name);
   }

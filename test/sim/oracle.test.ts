@@ -19,6 +19,13 @@ const initial = () => new History({ status: "SERVING", until: 32_000, isInitial:
 /** A probe was abandoned, and has not ended. */
 const abandoned = () => serving().after(9_990).starts().after(2_000).reports("fail").aborts().after(1_000).abandons();
 
+/** A probe has started, and since then the event loop was blocked again and again, too shortly for a stall. */
+const delayed = (times: number) => {
+  const history = serving().after(9_990).starts();
+  for (let time = 0; time < times; time += 1) history.stall(400);
+  return history;
+};
+
 const WRONG: readonly (readonly [label: string, expected: RegExp, history: () => History])[] = [
   [
     "NOT_SERVING by an ignored result",
@@ -190,6 +197,22 @@ const WRONG: readonly (readonly [label: string, expected: RegExp, history: () =>
     /1 ms after its deadline/,
     () => serving().after(9_990).starts().after(2_001).aborts(),
   ],
+  ["a deadline that delays do not move", /900 ms before its deadline/, () => delayed(3).after(800).aborts()],
+  [
+    "a deadline that delays move by more than they last",
+    /1 ms after its deadline/,
+    () => delayed(3).after(2_001).aborts(),
+  ],
+  [
+    "a deadline that delays move by more than two timeouts",
+    /1 ms after its deadline/,
+    () => delayed(15).after(1).aborts(),
+  ],
+  [
+    "a deadline that a stall moves",
+    /1000 ms after its deadline/,
+    () => serving().after(9_990).starts().stall(1_000).after(2_000).aborts(),
+  ],
   [
     "a probe that is aborted though its answer had arrived",
     /its answer had arrived/,
@@ -297,6 +320,8 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
     "a stall that is too short to make a result invalid",
     () => twoFailures().after(1_990).starts().stall(500).ends("fail").publishes("NOT_SERVING"),
   ],
+  ["a deadline that delays move by what the engine measures", () => delayed(3).after(1_700).reports("fail").aborts()],
+  ["a deadline that delays move by as much as they last", () => delayed(3).after(2_000).reports("fail").aborts()],
   ["a probe that is late because of a stall", () => serving().after(9_990).stall(5_000).starts()],
   ["a probe that waited for a slot", () => serving().after(9_990).saturate(5_000).starts()],
   ["a stale result that is ignored in time", () => serving().saturate(32_000).publishes("UNKNOWN").isRead("UNKNOWN")],

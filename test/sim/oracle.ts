@@ -6,8 +6,9 @@
  *               the event loop was blocked during the probe; or as a prober error
  *     status    is always the one that follows from the counted results (see `verdict`)
  *     schedule  the next probe starts within the jitter of its interval, later only while the event loop is blocked or no
- *               slot is free, and never while another one runs. A probe is aborted at its deadline, and not before, or later
- *               by at most the time for which the event loop was blocked since its start. If it then does not end, it is
+ *               slot is free, and never while another one runs. A probe is aborted at its deadline. Delays of the event
+ *               loop since its start move the deadline, by at most two timeouts; a stall, by which the result is ignored
+ *               whatever it is, does not. If it then does not end, it is
  *               abandoned after a second or at the next due time. At most one is abandoned: for a second one, each due
  *               time is one more timeout
  *     delay     a failure is published within   interval           + (threshold - 1) x edge interval, + jitter, + timeouts
@@ -49,6 +50,15 @@ export type Reported = "pass" | "fail" | "ignored" | "prober-error";
 
 /** The engine measures stalls with ticks: it may measure a stall as shorter by one tick. */
 const TICK_MS = 100;
+
+/** A delay that the engine measures as no longer than this is normal, and moves nothing. */
+const NORMAL_MS = 20;
+
+/** Delays move a deadline by at most so many timeouts. */
+const MAX_MOVED_TIMEOUTS = 2;
+
+/** The longest delay by which a result is not ignored. */
+const stallLimitMs = (timeoutMs: number) => Math.min(500, timeoutMs / 2);
 
 /** The tick while no probe runs. An aborted probe does not count as running. */
 const IDLE_TICK_MS = 1_000;
@@ -135,9 +145,8 @@ export class Oracle implements Observer {
   onAbort(): void {
     const now = this.#world.now();
     this.#log.add("the probe is aborted");
-    const latest = this.#unblockedFrom(this.#deadline + this.#blockedMs());
-    if (now < this.#deadline - ROUNDING_MS)
-      this.#fault(`a probe is aborted ${ms(this.#deadline - now)} before its deadline`);
+    const { earliest, latest } = this.#movedDeadline();
+    if (now < earliest - ROUNDING_MS) this.#fault(`a probe is aborted ${ms(earliest - now)} before its deadline`);
     if (now > latest + ROUNDING_MS) this.#fault(`a probe is aborted ${ms(now - latest)} after its deadline`);
     if (!this.#isReported) this.#reportDueAt = now;
     this.#aborted = true;
@@ -240,7 +249,7 @@ export class Oracle implements Observer {
   #checkReported(reported: Reported, outcome: Outcome, tickMs: number): void {
     if (reported !== "prober-error") this.#ignored = reported === "ignored";
     const expected = outcome === "prober-error" ? "prober-error" : outcome === "pass" ? "pass" : "fail";
-    const limitMs = Math.min(500, this.#contract.timeoutMs / 2);
+    const limitMs = stallLimitMs(this.#contract.timeoutMs);
     const stallMs = this.#longestStallMs();
     if (reported !== expected && (reported !== "ignored" || expected === "prober-error"))
       this.#fault(`${reported} is reported for the outcome ${outcome}`);
@@ -274,10 +283,22 @@ export class Oracle implements Observer {
     this.#uncounted = false;
   }
 
-  /** The sum of all delays since the start of the probe. */
-  #blockedMs(): number {
-    const blocked = this.#world.stalls.map(({ from, to }) => Math.max(0, to - Math.max(from, this.#startedAt)));
-    return blocked.reduce((sum, blockedMs) => sum + blockedMs, 0);
+  /** Each delay since the start moves it, and the engine may measure each as shorter by one tick. */
+  #movedDeadline(): { readonly earliest: number; readonly latest: number } {
+    const { timeoutMs } = this.#contract;
+    const delays = this.#world.stalls.map(({ from, to }) => Math.max(0, to - Math.max(from, this.#startedAt)));
+    const longestMs = Math.max(0, ...delays);
+    const moved = (shorterMs: number, normalMs: number) => {
+      const late = delays.map((delayMs) => delayMs - shorterMs).filter((lateMs) => lateMs > normalMs);
+      return Math.min(
+        late.reduce((sum, lateMs) => sum + lateMs, 0),
+        MAX_MOVED_TIMEOUTS * timeoutMs,
+      );
+    };
+    const limitMs = stallLimitMs(timeoutMs);
+    const earliest = this.#deadline + (longestMs > limitMs ? 0 : moved(TICK_MS, NORMAL_MS));
+    const latest = this.#deadline + (longestMs > limitMs + TICK_MS ? 0 : moved(0, 0));
+    return { earliest, latest: this.#unblockedFrom(latest) };
   }
 
   /** The longest stall since the start of the last probe. */

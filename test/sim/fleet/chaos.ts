@@ -310,11 +310,11 @@ export class Chaos {
   }
 
   #drain(member: SimMember, ms: number): void {
-    member.facts.isCandidate = false;
+    member.facts.isDrained = true;
     this.#world.facts.disturb(`${member.facts.name} is drained`);
     member.fleet.drain(true);
     this.#untilOver(member, ms, () => {
-      member.facts.isCandidate = true;
+      member.facts.isDrained = false;
       this.#world.facts.disturb(`${member.facts.name} is drained no more`);
       member.fleet.drain(false);
     });

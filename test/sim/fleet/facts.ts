@@ -22,7 +22,7 @@ export const EDGE_MS = 2_000;
 export const UNHEALTHY_THRESHOLD = 2;
 
 /** What a crash, a pause, a join or a leave may add to the time until a change is published. */
-const DISTURBANCE_MS = LEASE_MS + 3 * SETTLE_MS + BEAT_MS + UNHEALTHY_THRESHOLD * EDGE_MS + 1_000;
+const DISTURBANCE_MS = LEASE_MS + SETTLE_MS + BEAT_MS + UNHEALTHY_THRESHOLD * EDGE_MS + 1_000;
 
 export type Told = "passing" | "warning" | "failing" | "abstaining";
 
@@ -31,6 +31,8 @@ export const isGood = (state: CheckState | Told) => state === "passing" || state
 /** The definition and the format of the records: two of each. */
 export const GROUPS = [0, 1, 2, 3] as const;
 export type Group = (typeof GROUPS)[number];
+
+const formatOf = (group: Group) => (group < 2 ? 1 : 2);
 
 export type TargetState = "up" | "slow" | "down";
 
@@ -41,7 +43,7 @@ export interface CheckOptions {
   readonly copies: number;
   readonly agree: number | "majority";
   readonly intervalMs: number;
-  /** Members with another file have another definition of it. */
+  /** Members with another file have another definition of it: another target, or other settings. */
   readonly isVaried: boolean;
 }
 
@@ -71,6 +73,8 @@ export class CheckFacts {
   readonly agree: CheckOptions["agree"];
   readonly intervalMs: number;
   readonly isVaried: boolean;
+  /** Of its other definition, the target is another one. Else a runner goes on with other settings. */
+  readonly hasOtherTarget: boolean;
   readonly staleAfterMs: number;
   target: TargetState = "up";
   /** When it went down or came back. */
@@ -98,6 +102,7 @@ export class CheckFacts {
     this.agree = options.agree;
     this.intervalMs = options.intervalMs;
     this.isVaried = options.isVaried;
+    this.hasOtherTarget = options.index % 2 === 0;
     this.staleAfterMs = 3 * options.intervalMs + 1_000;
   }
 
@@ -135,6 +140,8 @@ export class MemberFacts {
   /** Its loop runs, but probes do not start: it sends no beat. */
   stalledAt: number | undefined;
   wokeAt: number;
+  /** The last reload. It excuses nothing but the checks that are other ones since then. */
+  reloadedAt = Number.NEGATIVE_INFINITY;
   /** The way to the store: `undefined` while it is cut. */
   reachedSince: number | undefined;
   /** Calls of a time in which it heard nothing wait for their deadline until then. */
@@ -152,8 +159,10 @@ export class MemberFacts {
   sightSince = 0;
   /** It does not reach some targets. */
   isBlindToSome = false;
-  /** It leaves, or it is drained, or another process with its name goes first. */
+  /** It does not leave, and no other process with its name goes first. */
   isCandidate = true;
+  /** It probes when all that are not drained are gone. */
+  isDrained = false;
   /** Without the store it probes everything it knows. */
   readonly probesAll: boolean;
   readonly votes = new Map<CheckFacts, VoteFacts>();
@@ -177,6 +186,11 @@ export class MemberFacts {
   get isProbing(): boolean {
     return this.isAwake && this.stalledAt === undefined;
   }
+
+  /** When it began to see a check anew. */
+  beganAt({ isVaried }: CheckFacts): number {
+    return isVaried ? Math.max(this.wokeAt, this.reloadedAt) : this.wokeAt;
+  }
 }
 
 interface Disturbance {
@@ -184,6 +198,37 @@ interface Disturbance {
   readonly text: string;
   /** What it and all before it may delay. */
   readonly totalMs: number;
+}
+
+/** Faults, in the order of time. */
+export class Disturbances {
+  readonly all: Disturbance[] = [];
+
+  get lastAt(): number {
+    return this.all.at(-1)?.at ?? 0;
+  }
+
+  /** The last one that was not at this time: minus infinity without any. */
+  lastBeside(at: number): number {
+    return this.all.findLast((each) => each.at !== at)?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
+  add(at: number, text: string, extraMs: number): void {
+    this.all.push({ at, text, totalMs: (this.all.at(-1)?.totalMs ?? 0) + DISTURBANCE_MS + extraMs });
+  }
+
+  /** What those since a time may delay, with those whose effect lasts at that time. */
+  delaySince(at: number): number {
+    let index = this.all.length;
+    while (index > 0 && (this.all[index - 1]?.at ?? 0) > at - DISTURBANCE_MS) index -= 1;
+    return (this.all.at(-1)?.totalMs ?? 0) - (this.all[index - 1]?.totalMs ?? 0);
+  }
+}
+
+/** Those that may own checks: drained ones when there are no others. */
+export function candidates(members: readonly MemberFacts[]): readonly MemberFacts[] {
+  const all = members.filter(({ isCandidate }) => isCandidate);
+  return all.every(({ isDrained }) => isDrained) ? all : all.filter(({ isDrained }) => !isDrained);
 }
 
 /** What the oracle of a run counts. */
@@ -217,7 +262,9 @@ export class Facts {
   now = 0;
   readonly checks: readonly CheckFacts[];
   readonly members: MemberFacts[] = [];
-  readonly disturbances: Disturbance[] = [];
+  /** All, and those that concern each check: without reloads. */
+  readonly disturbances = new Disturbances();
+  readonly #beyondReloads = new Disturbances();
   /** The store is away, slow, or split. */
   storeFaultSince: number | undefined;
   isStoreGone = false;
@@ -239,11 +286,9 @@ export class Facts {
 
   /** Since when a member that could take the check over is there and hears the others: infinity when there is none. */
   candidateSince(check: CheckFacts, group: Group): number {
-    const ready = this.members
-      .filter((each) => each.isProbing && each.isCandidate && check.groupOf(each) === group)
-      .map(({ startedAt, wokeAt, reachedSince }) =>
-        Math.max(startedAt, wokeAt, reachedSince ?? Number.POSITIVE_INFINITY),
-      );
+    const ready = candidates(this.members.filter(({ isProbing, format }) => isProbing && format === formatOf(group)))
+      .filter((each) => check.groupOf(each) === group)
+      .map((each) => Math.max(each.startedAt, each.beganAt(check), each.reachedSince ?? Number.POSITIVE_INFINITY));
     return Math.min(...ready);
   }
 
@@ -252,23 +297,21 @@ export class Facts {
     return this.storeFaultSince === undefined && this.storeBackAt + DISTURBANCE_MS < since;
   }
 
-  get lastDisturbedAt(): number {
-    return this.disturbances.at(-1)?.at ?? 0;
+  /** Of a check, or of those that no reload changes. */
+  disturbancesOf(check?: CheckFacts): Disturbances {
+    return check?.isVaried === true ? this.disturbances : this.#beyondReloads;
   }
 
-  /** What the faults since a time may delay, with those whose effect lasts at that time. */
-  excusedSince(at: number): number {
-    const { disturbances, storeFaultSince } = this;
-    let index = disturbances.length;
-    while (index > 0 && (disturbances[index - 1]?.at ?? 0) > at - DISTURBANCE_MS) index -= 1;
-    const total = disturbances.at(-1)?.totalMs ?? 0;
+  /** What the faults since a time may delay for a check, with those whose effect lasts at that time. */
+  excusedSince(at: number, check: CheckFacts): number {
+    const { storeFaultSince } = this;
     const lasting = storeFaultSince === undefined ? 0 : this.now - Math.max(at, storeFaultSince) + LEASE_MS;
-    return total - (disturbances[index - 1]?.totalMs ?? 0) + Math.max(0, lasting);
+    return this.disturbancesOf(check).delaySince(at) + Math.max(0, lasting);
   }
 
   disturb(text: string, extraMs = 0): void {
-    const totalMs = (this.disturbances.at(-1)?.totalMs ?? 0) + DISTURBANCE_MS + extraMs;
-    this.disturbances.push({ at: this.now, text, totalMs });
+    this.disturbances.add(this.now, text, extraMs);
+    this.#beyondReloads.add(this.now, text, extraMs);
   }
 
   join(member: MemberFacts): void {
@@ -312,29 +355,32 @@ export class Facts {
     this.disturb(`${member.name} resumes`);
   }
 
-  /** It has another configuration now: what it has said of checks that have another definition there counts no more. */
+  /**
+   * It has another configuration now. Of a check with another target, nothing that it has said counts, and no runner is there
+   * until one is asked for. One with other settings goes on, and its votes are cast again.
+   */
   reload(member: MemberFacts, variant: 0 | 1): void {
     const isCounted = member.isProbing;
-    const varied = [...member.votes].filter(([check]) => check.isVaried);
-    for (const [check, { isProbing }] of varied)
+    const votes = member.variant === variant ? [] : [...member.votes].filter(([check]) => check.isVaried);
+    for (const [check, { isProbing }] of votes) {
       if (isProbing && isCounted) this.#count(check, check.groupOf(member), -1);
-    member.variant = variant;
-    member.wokeAt = this.now;
-    this.reloadedAt = this.now;
-    for (const [check, { isProbing }] of varied) {
-      this.redefine(member, check);
-      if (isProbing && isCounted) this.#count(check, check.groupOf(member), 1);
+      if (isProbing) this.totals.rests += 1;
+      check.changedAt = this.now;
     }
-    this.disturb(`${member.name} has configuration ${variant}`);
-  }
-
-  /** Its runner begins anew, with another target. */
-  redefine(member: MemberFacts, check: CheckFacts): void {
-    const { isProbing, restedAt } = this.#voteOf(member, check);
-    const vote = { ...newVote(this.now), isProbing, restedAt };
-    member.votes.set(check, vote);
-    check.votes.set(member, vote);
-    check.changedAt = this.now;
+    member.variant = variant;
+    member.reloadedAt = this.now;
+    this.reloadedAt = this.now;
+    for (const [check, { isProbing, lastPassAt }] of votes) {
+      if (check.hasOtherTarget) {
+        this.#forgetVote(member, check);
+        continue;
+      }
+      const group = check.groupOf(member);
+      check.lastPassAt[group] = Math.max(lastPassAt, check.lastPassAt[group] ?? lastPassAt);
+      this.totals.votes += 1;
+      if (isProbing && isCounted) this.#count(check, group, 1);
+    }
+    this.disturbances.add(this.now, `${member.name} has configuration ${variant}`, 0);
   }
 
   stall(member: MemberFacts, isStalled: boolean): void {
@@ -516,7 +562,7 @@ export class Facts {
     totals.maxHealthyGapMs = Math.max(totals.maxHealthyGapMs, gapMs);
     if (candidateSince > since) return;
     totals.promisedGapMs += gapMs;
-    totals.gapLimitMs += Math.max(0, this.lastDisturbedAt - since) + TAKEOVER_MS;
+    totals.gapLimitMs += Math.max(0, this.disturbancesOf(check).lastAt - since) + TAKEOVER_MS;
   }
 }
 

@@ -124,13 +124,16 @@ export class SimMember {
     this.fleet.start();
   }
 
-  /** With another configuration: what it serves of checks that are others now is unknown until they are decided. */
+  /** With another configuration: what it serves of a check with another target is unknown until it is decided. */
   reload(variant: 0 | 1): void {
     this.#world.isUnsettled = true;
     this.options = { ...this.options, variant };
+    const isOther = variant !== this.facts.variant;
     this.#world.facts.reload(this.facts, variant);
     for (const check of this.#world.facts.checks) {
-      if (!check.isVaried) continue;
+      if (!check.isVaried || !check.hasOtherTarget || !isOther) continue;
+      this.#runners.get(check)?.timer();
+      this.#runners.delete(check);
       this.#table[check.index] = undefined;
       this.#look(check);
     }
@@ -228,9 +231,10 @@ export class SimMember {
 
   #probe(check: CheckFacts, from: Decision | undefined): void {
     if (this.facts.diedAt !== undefined) return;
-    const before = this.#runners.get(check);
-    before?.timer();
-    if (before !== undefined) this.#world.facts.redefine(this.facts, check);
+    if (this.#runners.has(check)) {
+      this.#castAgain(check);
+      return;
+    }
     const state = from?.state ?? "pending";
     this.#world.oracle.onProbe(this.facts, check, from?.state);
     this.#world.facts.probe(this.facts, check);
@@ -279,6 +283,12 @@ export class SimMember {
     runner.failures = 0;
     this.#world.facts.vote(this.facts, check, "abstaining");
     this.#cast(check, "abstaining", this.facts.votes.get(check)?.lastResultAt ?? this.#world.now);
+  }
+
+  /** A runner goes on: the fleet may not have its vote any more. */
+  #castAgain(check: CheckFacts): void {
+    const vote = this.facts.votes.get(check);
+    if (vote !== undefined && vote.firstResultAt <= this.#world.now) this.#cast(check, vote.state, vote.lastResultAt);
   }
 
   #cast(check: CheckFacts, state: Vote["state"], resultAt: number): void {

@@ -141,22 +141,28 @@ test("a failing status with fewer failing votes than must agree is found", () =>
   assert.deepEqual(found(history), ["false down"]);
 });
 
-test("the vote of a voter that comes back after a lease counts when the list of members has settled", () => {
-  const history = new History();
-  const [a, b, c] = history.members;
-  history.facts.pause(b);
-  history.pass(20);
-  history.facts.turn(history.check, "down");
-  history.vote(a, "failing");
-  history.serve(c, "failing");
-  history.pass(2);
-  history.facts.turn(history.check, "up");
-  history.facts.resume(b);
-  history.pass(9);
-  assert.ok(!found(history).includes("false down"));
-  history.pass(2);
-  assert.ok(found(history).includes("false down"));
-});
+for (const [title, alsoDies, settledS] of [
+  ["when the list of members has settled", false, 5.5],
+  ["later when the list keeps changing", true, 9.5],
+] as const)
+  test(`the vote of a voter that comes back after a lease counts ${title}`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.facts.pause(b);
+    history.pass(20);
+    history.facts.turn(history.check, "down");
+    history.vote(a, "failing");
+    history.serve(c, "failing");
+    history.pass(2);
+    history.facts.turn(history.check, "up");
+    history.facts.resume(b);
+    history.pass(0.5);
+    if (alsoDies) history.facts.disturb("another member is killed");
+    history.pass(settledS - 1);
+    assert.ok(!found(history).includes("false down"));
+    history.pass(1);
+    assert.ok(found(history).includes("false down"));
+  });
 
 test("a member that hears nothing may not tell a failure for long while it sees the target pass", () => {
   const history = new History();
@@ -205,6 +211,30 @@ test("a check whose definition a reload changes must be probed anew", () => {
   history.pass(40);
   assert.deepEqual(found(history), ["gap", "false OK"], "no member of the new definition probes it");
 });
+
+for (const isVaried of [true, false])
+  test(`reloads ${isVaried ? "excuse a check that they change" : "excuse nothing of another check"}`, () => {
+    const history = new History({ isVaried });
+    history.probe(history.members[2]);
+    for (let reload = 0; reload < 12; reload += 1) {
+      history.facts.reload(history.members[2], 0);
+      history.pass(5);
+    }
+    assert.deepEqual(found(history), isVaried ? [] : ["copies"]);
+  });
+
+for (const [title, end, expected] of [
+  ["a drained member that takes no check when all others have died is found", "isDrained", ["gap"]],
+  ["one that leaves takes none", "isCandidate", []],
+] as const)
+  test(title, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    c[end] = end === "isDrained";
+    for (const owner of [a, b]) history.facts.end(owner, "is killed");
+    history.pass(20);
+    assert.deepEqual(found(history), expected);
+  });
 
 test("a failing status with no failing vote is found when all voters have died", () => {
   const history = new History();

@@ -17,6 +17,7 @@ import {
   BEAT_MS,
   CATCH_UP_MS,
   type CheckFacts,
+  candidates,
   EDGE_MS,
   type Facts,
   GROUPS,
@@ -40,11 +41,11 @@ const LINGER_MS = TAKEOVER_MS + EDGE_MS;
 /** A member that hears nothing for less time than this cannot break a promise by that. */
 const MIN_DEAF_MS = 10_000;
 
-/** A list of members that keeps changing is acted on after so many settle times. */
+/** A list of members that keeps changing is acted on after so many settle times, and else after one. */
 const MAX_SETTLES = 3;
 
 /** Without a fault for this time, members agree who is alive. */
-const CALM_MS = LEASE_MS + MAX_SETTLES * SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
+const CALM_MS = LEASE_MS + SETTLE_MS + 2 * BEAT_MS + CATCH_UP_MS;
 
 /** Of the bound of a gap. */
 const GAP_TOLERANCE_MS = 500;
@@ -134,7 +135,7 @@ export class Oracle {
       if (isStoreWell) this.#checkGap(check);
       this.#countDuplicates(check, sinceMs);
     }
-    if (this.#calmMs > CALM_MS) this.#checkCalm();
+    if (this.#calmMs() > CALM_MS) this.#checkCalm();
   }
 
   /** At all who serve it as good. Then time alone makes no fault of it before `lookAt`: a last pass only gets younger. */
@@ -174,7 +175,7 @@ export class Oracle {
     for (const [member, { isProbing }] of check.votes) {
       const isWell = member.isProbing && !member.isCut && !member.isIsolated;
       // a member that has just started has nothing to hand over
-      const returnedAt = Math.max(member.wokeAt, member.reachedSince ?? now, member.sightSince);
+      const returnedAt = Math.max(member.beganAt(check), member.reachedSince ?? now, member.sightSince);
       if (!isProbing || !isWell || (returnedAt > since && returnedAt > member.startedAt)) continue;
       const group = check.groupOf(member);
       counts.set(group, (counts.get(group) ?? 0) + 1);
@@ -186,12 +187,13 @@ export class Oracle {
   onEnd(use: StoreUse, losses: number): void {
     const { totals, storeFaultMs, members, disturbances, checks } = this.#facts;
     const memberMs = totals.memberMs + members.reduce((sum, { startedAt }) => sum + this.#facts.now - startedAt, 0);
-    const failedRounds = (disturbances.length + storeFaultMs / BEAT_MS) * 2 * members.length;
+    const { length } = disturbances.all;
+    const failedRounds = (length + storeFaultMs / BEAT_MS) * 2 * members.length;
     const limits: readonly (readonly [keyof StoreUse, number])[] = [
-      ["beats", (1.05 * memberMs) / BEAT_MS + 2 * disturbances.length * members.length],
+      ["beats", (1.05 * memberMs) / BEAT_MS + 2 * length * members.length],
       ["writes", totals.votes + totals.rests + failedRounds + 1],
-      ["rewrites", (disturbances.length + losses + 1) * (members.length + 3) + failedRounds],
-      ["writtenCells", totals.votes + totals.rests + (losses + disturbances.length) * checks.length],
+      ["rewrites", (length + losses + 1) * (members.length + 3) + failedRounds],
+      ["writtenCells", totals.votes + totals.rests + (losses + length) * checks.length],
     ];
     for (const [name, limit] of limits)
       if (use[name] > limit)
@@ -213,9 +215,10 @@ export class Oracle {
       );
   }
 
-  get #calmMs(): number {
-    const { now, lastDisturbedAt, storeFaultSince } = this.#facts;
-    return storeFaultSince === undefined ? now - lastDisturbedAt : 0;
+  /** Time without a fault: for a check, or for those that no reload changes. */
+  #calmMs(check?: CheckFacts): number {
+    const { now, storeFaultSince } = this.#facts;
+    return storeFaultSince === undefined ? now - this.#facts.disturbancesOf(check).lastAt : 0;
   }
 
   #checkServing(member: MemberFacts, check: CheckFacts): void {
@@ -241,7 +244,7 @@ export class Oracle {
     const detectionMs =
       1.1 * (check.intervalMs + (UNHEALTHY_THRESHOLD - 1) * EDGE_MS) + SPREAD_MS + CATCH_UP_MS + BEAT_MS;
     const downMs = now - Math.max(check.turnedAt, member.startedAt);
-    if (downMs <= detectionMs + this.#facts.excusedSince(check.turnedAt)) return;
+    if (downMs <= detectionMs + this.#facts.excusedSince(check.turnedAt, check)) return;
     const voters = [...check.votes].filter(([voter, vote]) => vote.isProbing && this.#sees(voter, check, member));
     if (voters.length === 0) return; // what it was, until it is stale
     this.#fault("false OK", member, check, `the target is down for ${ms(downMs)}; ${ms(detectionMs)} are promised`);
@@ -281,7 +284,7 @@ export class Oracle {
     const { now } = this.#facts;
     const vote = check.votes.get(member);
     if (vote === undefined || !isGood(vote.state) || !member.isProbing || !member.probesAll) return false;
-    const deafFrom = Math.max(member.deafSince ?? now, member.wokeAt);
+    const deafFrom = Math.max(member.deafSince ?? now, member.beganAt(check));
     const seenAt = deafFrom + MIN_DEAF_MS + 1.1 * check.intervalMs + EDGE_MS;
     return now - BEAT_MS > Math.max(seenAt, vote.since) && vote.lastResultAt > deafFrom + MIN_DEAF_MS;
   }
@@ -294,7 +297,7 @@ export class Oracle {
     if (voter.hasLeft)
       for (const [other, { isProbing }] of check.votes)
         if (isProbing && other.isIsolated && this.#isSameDefinition(voter, other, check)) return false;
-    return check.scope !== "each" || voter.isCandidate;
+    return check.scope !== "each" || (voter.isCandidate && !voter.isDrained);
   }
 
   /** A member that has joined, or that was silent for a lease, gets its seats when the list of members has settled. */
@@ -302,12 +305,20 @@ export class Oracle {
     const { now } = this.#facts;
     // what has joined while this member was deaf is new to it
     const learnedAt = voter.startedAt > member.unstableFrom ? (member.reachedSince ?? now) : Number.NEGATIVE_INFINITY;
-    return now - Math.max(joinedAt(voter, now), learnedAt) >= CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
+    return this.#hasSettled(Math.max(joinedAt(voter, now), learnedAt));
   }
 
   /** One that has another definition now is an owner of the old one until the list of members has settled. */
   #isReloaded({ isVaried }: CheckFacts): boolean {
-    return isVaried && this.#facts.now - this.#facts.reloadedAt < CATCH_UP_MS + MAX_SETTLES * SETTLE_MS;
+    return isVaried && !this.#hasSettled(this.#facts.reloadedAt);
+  }
+
+  /** The list of members with a change of this time was acted on: after a settle time, and later only while it keeps changing. */
+  #hasSettled(at: number): boolean {
+    const { now, disturbances } = this.#facts;
+    // a death is seen a lease after it
+    const changesUntil = Math.min(disturbances.lastBeside(at) + LEASE_MS + BEAT_MS, at + (MAX_SETTLES - 1) * SETTLE_MS);
+    return now - Math.max(at, changesUntil) >= CATCH_UP_MS + SETTLE_MS;
   }
 
   /** A new owner has no result yet, or the first one is not yet known. */
@@ -322,7 +333,7 @@ export class Oracle {
   /** What voters see pass is not unknown to a member that can know it. */
   #checkPending(member: MemberFacts, check: CheckFacts, hasServed: boolean): void {
     const { now } = this.#facts;
-    if (member.stalledAt !== undefined || now - member.wokeAt < CATCH_UP_MS + LEASE_MS) return;
+    if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
     const from = this.#knownFrom(member);
     const deafMs = now - (member.deafSince ?? now);
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
@@ -335,7 +346,7 @@ export class Oracle {
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
       // its counter must have been seen to grow: of one that is new to this member, since this member hears
       const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-      if (isNew && (voter.diedAt ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
+      if (isNew && (this.#goneAt(voter, member) ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -353,7 +364,7 @@ export class Oracle {
     const isUp = check.target !== "down" && now - check.turnedAt > deafMs + 2 * check.intervalMs;
     const from = now - deafMs - LINGER_MS;
     const isWhole = !member.isIsolated && !member.isBlindToSome && member.isProbing;
-    return isUp && check.scope !== "local" && isWhole && member.wokeAt < from && member.sightSince < from;
+    return isUp && check.scope !== "local" && isWhole && member.beganAt(check) < from && member.sightSince < from;
   }
 
   #checkGap(check: CheckFacts): void {
@@ -364,8 +375,8 @@ export class Oracle {
       // no member has probed it, and this one could: also when there was none at the begin of the gap, or never was one
       const from = Math.max(since, this.#facts.candidateSince(check, group));
       if (from > now || storeFaultSince !== undefined) continue;
-      const last = Math.max(from - CALM_MS, this.#facts.lastDisturbedAt, storeBackAt + LEASE_MS);
-      const isByCrash = this.#facts.excusedSince(from) > 0;
+      const last = Math.max(from - CALM_MS, this.#facts.disturbancesOf(check).lastAt, storeBackAt + LEASE_MS);
+      const isByCrash = this.#facts.excusedSince(from, check) > 0;
       if (isByCrash && now - last <= TAKEOVER_MS + GAP_TOLERANCE_MS) continue;
       check.isGapReported[group] = true;
       this.#fault("gap", undefined, check, `no member probes it for ${ms(now - since)}`);
@@ -373,22 +384,24 @@ export class Oracle {
   }
 
   #checkCalm(): void {
-    const { now, members, checks, lastDisturbedAt } = this.#facts;
+    const { now, members, checks } = this.#facts;
     const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
     // by what the group of a member in a check follows from
     const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
     const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
     for (const check of checks) {
       if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
+      if (check.isVaried && this.#calmMs(check) <= CALM_MS) continue;
       // what was right stays right, until something changes
-      if (check.judgedAt > Math.max(check.changedAt, check.servedAt, lastDisturbedAt)) continue;
+      if (check.judgedAt > Math.max(check.changedAt, check.servedAt, this.#facts.disturbancesOf(check).lastAt))
+        continue;
       const isDone = (check.isVaried ? varied : same).map((peers) => this.#checkGroup(check, peers));
       if (isDone.every(Boolean)) check.judgedAt = now;
     }
   }
 
   /** Members that hear each other for long, and hold the same definition. False: more of them probe it than are due, so far. */
-  #checkGroup(check: CheckFacts, { all, first, candidates, canAllSee }: Peers): boolean {
+  #checkGroup(check: CheckFacts, { all, first, candidates }: Peers): boolean {
     const votes = [...check.votes].filter(([voter]) => all.has(voter));
     const isVoted = votes.some(([, vote]) => vote.state !== "abstaining");
     if (!isVoted) return true; // what it was, until it is stale
@@ -400,7 +413,9 @@ export class Oracle {
     }
     const probers = votes.filter(([, vote]) => vote.isProbing);
     const due = check.scope === "each" ? candidates : Math.min(check.copies, candidates);
-    if (probers.length > due && this.#calmMs > CALM_MS + HAND_OVER_MS + (canAllSee ? 0 : 2 * check.staleAfterMs))
+    // a member that reaches no target does not vote: one predecessor goes on in its place
+    const blind = probers.filter(([{ isIsolated }]) => isIsolated).length;
+    if (probers.length > due + blind && this.#calmMs(check) > CALM_MS + HAND_OVER_MS)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
     if (probers.length < due && candidates === all.size)
       this.#fault("copies", first, check, `${probers.length} members probe it; ${due} are due`);
@@ -487,7 +502,7 @@ export class Oracle {
     const { now, disturbances } = this.#facts;
     const what = [kind, member && `at ${member.name}`, check && `${check.name} (${describe(check)})`].filter(Boolean);
     const votes = [...(check?.votes ?? [])].map(([voter, vote]) => `    ${describeVote(voter, vote, now)}`);
-    const recent = disturbances.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
+    const recent = disturbances.all.slice(-8).map((each) => `    ${ms(each.at)}: ${each.text}`);
     this.faults.push([`${ms(now)}: ${what.join(", ")}: ${text}`, ...votes, ...recent].join("\n"));
   }
 }
@@ -498,8 +513,6 @@ interface Peers {
   readonly first: MemberFacts;
   /** How many of them may own checks. */
   readonly candidates: number;
-  /** A member that reaches no target does not vote: its predecessor goes on. */
-  readonly canAllSee: boolean;
 }
 
 function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => string): readonly Peers[] {
@@ -507,8 +520,7 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
     const all = members.filter((member) => key(member) === each);
     const [first] = all;
     if (first === undefined) return [];
-    const candidates = all.filter(({ isCandidate }) => isCandidate).length;
-    return { all: new Set(all), first, candidates, canAllSee: !members.some(({ isIsolated }) => isIsolated) };
+    return { all: new Set(all), first, candidates: candidates(all).length };
   });
 }
 
