@@ -28,7 +28,6 @@ import { NotifierChoice } from "./notifier-choice.js";
 import { Orders } from "./orders.js";
 import { OwnBeat } from "./own-beat.js";
 import { OwnVotes } from "./own-votes.js";
-import type { FleetReadings } from "./readings.js";
 import { Rounds } from "./rounds.js";
 import { Seating } from "./seating.js";
 import { Seats } from "./seats.js";
@@ -58,10 +57,9 @@ export class Fleet {
   readonly #seating: Seating;
   readonly #handOver: HandOver;
   readonly #rounds: Rounds;
-  readonly readings: FleetReadings;
+  readonly readings: FleetView;
   readonly orders: Orders;
   readonly notifier: NotifierChoice;
-  readonly #view: FleetView;
   readonly #closed = new AbortController();
   #isRenewing = false;
 
@@ -126,11 +124,10 @@ export class Fleet {
       ...{ clock, run, seats: this.#seats, decisions: this.#decisions, votes: this.#votes },
       ...{ membership: this.#membership, detachment: this.#detachment, seating: this.#seating },
     });
-    this.#view = new FleetView({
+    this.readings = new FleetView({
       ...{ settings, run, clock, seats: this.#seats, rounds: this.#rounds, mirror: this.#mirror },
       ...{ membership: this.#membership, detachment: this.#detachment },
     });
-    this.readings = this.#view;
   }
 
   /** A keyed hash of the text of a definition. */
@@ -239,7 +236,7 @@ export class Fleet {
       this.#seating.startAnew();
     }
     if (outcome === "failed" && this.#membership.missRound()) this.#decisions.reviewAll();
-    const records = this.#view.newlyRefused();
+    const records = this.readings.newlyRefused();
     if (records > 0) onEvent({ kind: "record-refused", records });
     if (!this.#isRenewing) this.#background(this.#renew());
   }
@@ -288,10 +285,13 @@ export class Fleet {
     const { members } = this.#membership;
     for (const run of members.forgettable()) {
       members.forget(run);
-      const steps = this.#voted(this.#mirror.forget(run));
-      this.#background(this.#turns.runUntilAborted(steps, this.#closed.signal));
+      this.#background(this.#turns.runUntilAborted(this.#forgotten(this.#mirror.forget(run)), this.#closed.signal));
       this.#background(this.#deps.store.forget(run).catch(() => {}));
     }
+  }
+
+  *#forgotten(checks: Steps<readonly string[]>): Steps<void> {
+    yield* this.#voted(yield* checks);
   }
 
   #background(work: Promise<unknown>): void {
