@@ -73,7 +73,11 @@ export class Fleet {
     this.#turns = new TurnQueue(clock);
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
-    this.#configs = new SharedConfigs({ clock, store, codec: this.#codec, onRead: () => this.#seating.start() });
+    this.#configs = new SharedConfigs({
+      ...{ clock, store, codec: this.#codec, turns: this.#turns, signal: this.#closed.signal },
+      recordsOf: (config) => this.#seating.recordsOf(config),
+      onRead: () => this.#seating.start(),
+    });
     this.#detachment = new Detachment(settings, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
     const votes = (check: string) => this.#mirror.votes(check);
@@ -88,10 +92,8 @@ export class Fleet {
       members: () => this.#membership.alive.length + 1,
       onLoss: () => this.#configs.keepAgain(),
     });
-    this.orders = new Orders({
-      ...{ clock, random, settings, membership: this.#membership, onEvent },
-      beatNow: () => this.#rounds.beatNow(),
-    });
+    const beatNow = () => this.#rounds.beatNow();
+    this.orders = new Orders({ clock, random, settings, membership: this.#membership, onEvent, beatNow });
     this.notifier = new NotifierChoice({ clock, run, beatMs, leaseMs: settings.leaseMs });
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
     this.#beat = new OwnBeat({
@@ -177,8 +179,11 @@ export class Fleet {
     const { clock, settings } = this.#deps;
     this.#membership.change({ isLeaving: true, isDrained: false });
     this.#background(this.#rounds.beatNow());
-    const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
-    await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
+    await settledWithin(
+      this.#handOver.done().then(() => this.#rounds.flush()),
+      settings.leaveMs - FORGET_MS,
+      clock,
+    );
     this.#stop();
     if (!this.#detachment.isDetached) await settledWithin(this.#forget(), FORGET_MS, clock);
   }
@@ -219,8 +224,7 @@ export class Fleet {
       if (isConfirmed) this.orders.hear(beat);
     }
     const others = this.#membership.alive.flatMap(({ beat }) => beat ?? []);
-    const records = this.#seating.isRunning ? undefined : this.#seats.all();
-    this.#background(this.#configs.exchange(this.#membership.self.config, others, records));
+    this.#background(this.#configs.exchange(this.#membership.self.config, others));
     this.#vouch();
     this.notifier.hear(startedAt, this.#membership.alive, this.#membership.isCatchingUp);
     this.#forgetDead();
