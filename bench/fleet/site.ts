@@ -22,11 +22,18 @@ const [TARGETS, CAN_FALL] = [9, 3];
 const START_MS = 240_000;
 /** Of the range for benchmarks, RFC 2544. */
 const ADDRESS = "198.18.0.1";
+/** How a check looks at its target: `http` on a kept connection, or `tcp` with a new one each time. */
+export const TARGET = process.env.FLEET_TARGET ?? "http";
 const WRITES = /cmdstat_(?:hset|hdel|xadd|xtrim|del|set):calls=(\d+)/g;
+
+const PASSES = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const FAILS = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nfail";
 
 export interface Daemon {
   readonly program: Running;
   readonly port: number;
+  /** The path of the control socket. */
+  readonly control: string;
 }
 
 export class FleetSite {
@@ -61,12 +68,12 @@ export class FleetSite {
     return all.filter((index) => index % TARGETS < CAN_FALL).map((index) => `c${index}`);
   }
 
-  /** A third of all targets refuses connections from now on. */
+  /** A third of all targets fails from now on. */
   async fall(): Promise<void> {
-    await Promise.all(this.#targets.slice(0, CAN_FALL).map((target) => target.stop()));
+    await Promise.all(this.#targets.slice(0, CAN_FALL).map((target) => target.fall()));
   }
 
-  /** All targets accept connections again, and the store is empty. */
+  /** All targets pass again, and the store is empty. */
   async reset(): Promise<void> {
     await Promise.all(this.#targets.slice(0, CAN_FALL).map((target) => target.listen()));
     await this.#redisCli("flushall");
@@ -87,9 +94,16 @@ export class FleetSite {
     const fleet = `fleet: { name: bench, copies: 1, store: "${store}", member: ${name}, secretFile: ${secretFile} }`;
     const checks = Array.from({ length: CHECKS }, (_, index) => {
       // short, with the default interval of 10 s: a configuration has at most 1 MiB
-      return ` c${index}: tcp://${ADDRESS}:${this.#targets[index % TARGETS]?.port}`;
+      return ` c${index}: ${TARGET}://${ADDRESS}:${this.#targets[index % TARGETS]?.port}`;
     });
-    const lines = [`listen: ["127.0.0.1:${port}"]`, ...(name === "" ? [] : [fleet]), "checks:", ...checks];
+    const control = join(this.#folder, `${name}.sock`);
+    const lines = [
+      `control: ${control}`,
+      `listen: ["127.0.0.1:${port}"]`,
+      ...(name === "" ? [] : [fleet]),
+      "checks:",
+      ...checks,
+    ];
     writeFileSync(file, lines.join("\n"));
     const [build] = BUILDS;
     if (build === undefined) throw new Error("there is a build of this checkout");
@@ -100,7 +114,7 @@ export class FleetSite {
       return answer?.status === 200;
     };
     await eventually(() => pause(100).then(isStarted), `${name} has started`, START_MS);
-    return { program, port };
+    return { program, port, control };
   }
 
   async #redisCli(...args: readonly string[]): Promise<string> {
@@ -108,10 +122,15 @@ export class FleetSite {
   }
 }
 
-/** The cheapest target: it ends each connection. Its port stays the same. */
+/** An HTTP server that says what it is told to say; or a TCP server that ends each connection. Its port stays the same. */
 class Target {
-  readonly #server = createServer((socket) => socket.on("error", () => {}).destroy());
+  readonly #server = createServer((socket) => {
+    socket.on("error", () => {});
+    if (TARGET === "tcp") socket.destroy();
+    else socket.on("data", () => socket.write(this.#isFalling ? FAILS : PASSES)); // a prober sends one request at a time
+  });
   #port = 0;
+  #isFalling = false;
 
   static async start(): Promise<Target> {
     const target = new Target();
@@ -124,6 +143,7 @@ class Target {
   }
 
   async listen(): Promise<void> {
+    this.#isFalling = false;
     if (this.#server.listening) return;
     this.#server.listen({ port: this.#port, host: ADDRESS, backlog: 4_096 });
     await once(this.#server, "listening");
@@ -131,10 +151,17 @@ class Target {
     if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
-  /** Resolves when it listens no more. */
+  /** From now on, HTTP is answered with 503, and TCP refused. */
+  async fall(): Promise<void> {
+    this.#isFalling = true;
+    if (TARGET === "tcp") await this.stop();
+  }
+
+  /** Resolves when it accepts no more. Connections that are open end with the daemons. */
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
     this.#server.close();
-    await once(this.#server, "close");
+    await closed;
   }
 }

@@ -22,10 +22,16 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
 /**
  * Runs the steps in turns of the event loop. Rejects with the reason of the signal when it is aborted between two turns;
  * the generator is ended then.
+ * @param turnMs more for what is more urgent than all that waits
  */
-export async function runInTurns<Result>(steps: Steps<Result>, clock: Clock, signal: AbortSignal): Promise<Result> {
+export async function runInTurns<Result>(
+  steps: Steps<Result>,
+  clock: Clock,
+  signal: AbortSignal,
+  turnMs = TURN_MS,
+): Promise<Result> {
   for (;;) {
-    const endsAt = clock.now() + TURN_MS;
+    const endsAt = clock.now() + turnMs;
     do {
       const step = steps.next();
       if (step.done === true) return step.value;

@@ -230,13 +230,14 @@ export class FleetMember implements ControlFleet {
 
   /** One after the other: those of 100,000 checks take seconds. */
   *#definitionsOf(checks: readonly ConfiguredCheck[]): Generator<Definition, void> {
-    for (const check of checks) yield this.#definitionOf(check);
-    if (this.#digests.size === checks.length) return;
     // the declarations of before are let go. A WeakMap does that by itself, at a high price in each garbage collection
-    const present = checks.map(
-      ({ declaration, settings }) => [declaration, this.#digestOf(declaration, settings)] as const,
-    );
-    this.#digests = new Map(present);
+    const present = new Map<CheckDeclaration, string>();
+    for (const check of checks) {
+      const definition = this.#definitionOf(check);
+      present.set(check.declaration, definition.digest);
+      yield definition;
+    }
+    this.#digests = present;
   }
 
   /** Of the instances of a template, each may have an address that is another machine for each member. */

@@ -19,6 +19,7 @@
 import { hkdfSync, timingSafeEqual } from "node:crypto";
 import { serviceNameFault } from "../core/service-name.js";
 import { isServingStatus } from "../core/serving-status.js";
+import type { Steps } from "../core/turns.js";
 import type { ReportedService } from "../registry/ports.js";
 import { type Beat, FORMAT } from "./beat.js";
 import { beatOf } from "./beat-form.js";
@@ -37,6 +38,9 @@ const SIGNATURE_LENGTH = 22;
 const HASH_LENGTH = 16;
 
 const MAX_REPORTED = 1_000;
+
+/** Of a configuration. */
+const CHECKS_A_STEP = 1_000;
 
 type RecordKind = keyof typeof MAX_LENGTHS;
 
@@ -157,15 +161,27 @@ export class FleetCodec {
   }
 
   /** @param definitions of each check, the digest of its definition */
-  sealConfig(config: string, definitions: Iterable<readonly [check: string, digest: string]>): string {
-    return this.#seal("config", config, JSON.stringify([...definitions])).text;
+  *sealConfig(config: string, definitions: Iterable<readonly [check: string, digest: string]>): Steps<string> {
+    const parts: string[] = [];
+    for (const definition of definitions) {
+      parts.push(JSON.stringify(definition));
+      if (parts.length % CHECKS_A_STEP === 0) yield;
+    }
+    return this.#seal("config", config, `[${parts.join()}]`).text;
   }
 
-  openConfig(config: string, text: string): ReadonlyMap<string, string> | undefined {
+  *openConfig(config: string, text: string): Steps<ReadonlyMap<string, string> | undefined> {
     const opened = this.#open("config", config, text);
     if (opened?.format !== FORMAT) return undefined;
     const entries = parsed(opened.body);
-    return Array.isArray(entries) && entries.every(isDefinition) ? new Map(entries) : undefined;
+    if (!Array.isArray(entries)) return undefined;
+    const definitions = new Map<string, string>();
+    for (const [index, entry] of entries.entries()) {
+      if (!isDefinition(entry)) return undefined;
+      definitions.set(...entry);
+      if (index % CHECKS_A_STEP === 0) yield;
+    }
+    return definitions;
   }
 
   #seal(

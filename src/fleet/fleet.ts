@@ -28,7 +28,6 @@ import { NotifierChoice } from "./notifier-choice.js";
 import { Orders } from "./orders.js";
 import { OwnBeat } from "./own-beat.js";
 import { OwnVotes } from "./own-votes.js";
-import type { FleetReadings } from "./readings.js";
 import { Rounds } from "./rounds.js";
 import { Seating } from "./seating.js";
 import { Seats } from "./seats.js";
@@ -58,10 +57,9 @@ export class Fleet {
   readonly #seating: Seating;
   readonly #handOver: HandOver;
   readonly #rounds: Rounds;
-  readonly readings: FleetReadings;
+  readonly readings: FleetView;
   readonly orders: Orders;
   readonly notifier: NotifierChoice;
-  readonly #view: FleetView;
   readonly #closed = new AbortController();
   #isRenewing = false;
 
@@ -76,7 +74,11 @@ export class Fleet {
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
     const votes = (check: string) => this.#mirror.votes(check);
-    this.#configs = new SharedConfigs({ clock, store, votes, codec: this.#codec, onRead: () => this.#seating.start() });
+    this.#configs = new SharedConfigs({
+      ...{ clock, store, votes, codec: this.#codec, turns: this.#turns, signal: this.#closed.signal },
+      recordsOf: (config) => this.#seating.recordsOf(config),
+      onRead: () => this.#seating.start(),
+    });
     this.#detachment = new Detachment(settings, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
     this.#rounds = new Rounds({
@@ -90,10 +92,8 @@ export class Fleet {
       members: () => this.#membership.alive.length + 1,
       onLoss: () => this.#configs.keepAgain(),
     });
-    this.orders = new Orders({
-      ...{ clock, random, settings, membership: this.#membership, onEvent },
-      beatNow: () => this.#rounds.beatNow(),
-    });
+    const beatNow = () => this.#rounds.beatNow();
+    this.orders = new Orders({ clock, random, settings, membership: this.#membership, onEvent, beatNow });
     this.notifier = new NotifierChoice({ clock, run, beatMs, leaseMs: settings.leaseMs });
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
     this.#beat = new OwnBeat({
@@ -126,11 +126,10 @@ export class Fleet {
       ...{ clock, run, beatMs, membership: this.#membership, members: this.#membership.members, seats: this.#seats },
       ...{ decisions: this.#decisions, votes: this.#votes, detachment: this.#detachment, seating: this.#seating },
     });
-    this.#view = new FleetView({
+    this.readings = new FleetView({
       ...{ settings, run, clock, seats: this.#seats, rounds: this.#rounds, mirror: this.#mirror },
       ...{ membership: this.#membership, detachment: this.#detachment },
     });
-    this.readings = this.#view;
   }
 
   /** A keyed hash of the text of a definition. */
@@ -180,8 +179,11 @@ export class Fleet {
     const { clock, settings } = this.#deps;
     this.#membership.change({ isLeaving: true, isDrained: false });
     this.#background(this.#rounds.beatNow());
-    const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
-    await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
+    await settledWithin(
+      this.#handOver.done().then(() => this.#rounds.flush()),
+      settings.leaveMs - FORGET_MS,
+      clock,
+    );
     this.#stop();
     if (!this.#detachment.isDetached) await settledWithin(this.#forget(), FORGET_MS, clock);
   }
@@ -222,8 +224,7 @@ export class Fleet {
       if (isConfirmed) this.orders.hear(beat);
     }
     const others = this.#membership.alive.flatMap(({ beat }) => beat ?? []);
-    const records = this.#seating.isRunning ? undefined : this.#seats.all();
-    this.#background(this.#configs.exchange(this.#membership.self.config, others, records));
+    this.#background(this.#configs.exchange(this.#membership.self.config, others));
     this.#vouch();
     this.notifier.hear(startedAt, this.#membership.alive, this.#membership.isCatchingUp);
     this.#forgetDead();
@@ -239,7 +240,7 @@ export class Fleet {
       this.#seating.startAnew();
     }
     if (outcome === "failed" && this.#membership.missRound()) this.#decisions.reviewAll();
-    const records = this.#view.newlyRefused();
+    const records = this.readings.newlyRefused();
     if (records > 0) onEvent({ kind: "record-refused", records });
     if (!this.#isRenewing) this.#background(this.#renew());
   }
@@ -288,10 +289,13 @@ export class Fleet {
     const { members } = this.#membership;
     for (const run of members.forgettable()) {
       members.forget(run);
-      const steps = this.#voted(this.#mirror.forget(run));
-      this.#background(this.#turns.runUntilAborted(steps, this.#closed.signal));
+      this.#background(this.#turns.runUntilAborted(this.#forgotten(this.#mirror.forget(run)), this.#closed.signal));
       this.#background(this.#deps.store.forget(run).catch(() => {}));
     }
+  }
+
+  *#forgotten(checks: Steps<readonly string[]>): Steps<void> {
+    yield* this.#voted(yield* checks);
   }
 
   #background(work: Promise<unknown>): void {

@@ -20,6 +20,9 @@ import type { Cell } from "./vote.js";
 /** Cells in one write. More changes are written with the next ones. */
 export const MAX_ENTRY_CELLS = 500;
 
+/** A write ends after the cell with which it is so long: 500 cells have 100,000 characters, one of a Flower may have a million. */
+export const MAX_ENTRY_LENGTH = 262_144;
+
 /** States of the store that are remembered between two beats, and heads of failed writes. One that is forgotten costs a rewrite. */
 const MAX_EXPECTED = 200;
 
@@ -86,12 +89,14 @@ export class Ledger {
     const changes = new Map<string, Written | undefined>();
     let { high, low } = this.#state;
     let cellCount = this.#written.size;
+    let length = 0;
     for (const [check, cell] of this.#changes) {
-      if (changes.size === MAX_ENTRY_CELLS) break;
+      if (changes.size === MAX_ENTRY_CELLS || length >= MAX_ENTRY_LENGTH) break;
       this.#changes.delete(check);
       const before = this.#written.get(check);
       const after = cell && { ...this.#codec.sealCell(this.#run, check, sequence, cell), cell };
       changes.set(check, after);
+      length += check.length + (after?.text.length ?? 0);
       high = (high - (before?.high ?? 0) + (after?.high ?? 0)) >>> 0;
       low = (low - (before?.low ?? 0) + (after?.low ?? 0)) >>> 0;
       cellCount += Number(after !== undefined) - Number(before !== undefined);

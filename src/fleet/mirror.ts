@@ -132,12 +132,22 @@ export class Mirror {
     return [...changed, ...removed, ...known.startFrom(read)];
   }
 
-  /** Forgets a run. Returns the checks of which it said something. */
-  forget(run: Run): readonly string[] {
-    const checks = [...this.checksOf(run)];
-    for (const check of checks) this.#index.remove(check, run);
+  /** Forgets a run at once, and its votes in steps. Returns the checks of which it said something. */
+  forget(run: Run): Steps<readonly string[]> {
+    const cells = this.#runs.get(run)?.cells ?? new Map<string, MirroredCell>();
     this.#runs.delete(run);
-    return checks;
+    return this.#forgetVotes(run, cells);
+  }
+
+  *#forgetVotes(run: Run, cells: ReadonlyMap<string, MirroredCell>): Steps<readonly string[]> {
+    let inStep = 0;
+    for (const [check, cell] of cells) {
+      inStep += 1;
+      if (inStep % STEP_CELLS === 0) yield;
+      // the run may have come back meanwhile, with votes that are new
+      if (this.#index.of(check).includes(cell)) this.#index.remove(check, run);
+    }
+    return [...cells.keys()];
   }
 
   /** The place in the log is lost: the cells of all runs are read anew. */

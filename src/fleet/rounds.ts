@@ -2,7 +2,7 @@
  * What goes to the store and comes from it.
  *
  *     each beat         own beat out, all beats in            --> who is alive, whose copy is wrong, what the store has lost
- *     each 100 ms       the log after the last position in    --> changed votes
+ *     soon after        the log after the last position in    --> changed votes (log-reader.ts)
  *     50 ms after       own changes out, one write in flight
  *     when a copy is    all cells of that run in, at most once a beat
  *       wrong
@@ -11,15 +11,16 @@
  */
 import { background } from "../core/background.js";
 import type { CancelTimer, Clock } from "../core/clock.js";
-import { runInTurns, type Steps } from "../core/turns.js";
+import type { Steps } from "../core/turns.js";
 import type { FleetCodec } from "./codec.js";
 import type { FleetEvent } from "./fleet-deps.js";
 import type { Ledger } from "./ledger.js";
+import { LogReader } from "./log-reader.js";
 import type { HeardBeat } from "./members.js";
 import type { Mirror } from "./mirror.js";
 import type { ResyncCause } from "./readings.js";
 import { RefusedBeats } from "./refused-beats.js";
-import type { FleetStore, HeardBeats, LogEntry, LogPosition, Run } from "./store/store.js";
+import type { FleetStore, HeardBeats, Run } from "./store/store.js";
 import { StoreCalls } from "./store-calls.js";
 import type { TurnQueue } from "./turn-queue.js";
 
@@ -51,9 +52,6 @@ export interface RoundsDeps {
   readonly onEvent: (event: FleetEvent) => void;
 }
 
-const POLL_MS = 100;
-const MAX_PAGES_A_POLL = 20;
-
 const GATHER_MS = 50;
 
 /** All members together make at most one write in so much time. */
@@ -64,11 +62,8 @@ export class Rounds {
   readonly #closed = new AbortController();
   #isStarted = false;
   #beatTimer: CancelTimer | undefined;
-  #pollTimer: CancelTimer | undefined;
   #gatherTimer: CancelTimer | undefined;
-  #position: LogPosition;
-  /** When the last read of the log began that has reached its end, or has failed. */
-  #logReadAt = Number.NEGATIVE_INFINITY;
+  readonly #log: LogReader;
   /** The last round that has succeeded. */
   #roundAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> | undefined;
@@ -86,6 +81,8 @@ export class Rounds {
   constructor(deps: RoundsDeps) {
     this.#deps = deps;
     this.#calls = new StoreCalls(deps);
+    const { signal } = this.#closed;
+    this.#log = new LogReader({ ...deps, calls: this.#calls, signal, onOwn: (head) => this.#returned(head) });
   }
 
   /** Beats that were ignored. */
@@ -105,7 +102,7 @@ export class Rounds {
   start(): void {
     this.#isStarted = true;
     this.#run(this.#beats());
-    this.#pollSoon();
+    this.#log.start();
   }
 
   /** Own votes have changed. While the store is away, they wait for the next beat that succeeds. */
@@ -144,7 +141,7 @@ export class Rounds {
   stop(): void {
     this.#closed.abort();
     this.#beatTimer?.();
-    this.#pollTimer?.();
+    this.#log.stop();
     this.#gatherTimer?.();
   }
 
@@ -169,7 +166,7 @@ export class Rounds {
     const writes = this.#writes;
     const heard = await this.#calls.attempt("beat", () => store.beat(run, own));
     if (heard === undefined) return "failed";
-    const isLogRead = this.#logReadAt >= this.#roundAt;
+    const isLogRead = this.#log.readAt >= this.#roundAt;
     this.#roundAt = clock.now();
     onBeats(this.#opened(heard.beats), startedAt, isLogRead);
     const isOverlapped = this.#writing !== undefined || this.#writes !== writes;
@@ -227,40 +224,10 @@ export class Rounds {
     onLoss();
   }
 
-  #pollSoon(): void {
-    this.#pollTimer = this.#deps.clock.setTimer(POLL_MS, () => {
-      const polled = this.#poll().finally(() => {
-        if (!this.#closed.signal.aborted) this.#pollSoon();
-      });
-      this.#run(polled);
-    });
-  }
-
-  async #poll(): Promise<void> {
-    if (!this.#calls.isAnswering) return;
-    const { clock, store } = this.#deps;
-    let isEnd = false;
-    for (let pages = 0; !isEnd && pages < MAX_PAGES_A_POLL && !this.#closed.signal.aborted; pages += 1) {
-      const startedAt = clock.now();
-      const page = await this.#calls.attempt("read", () => store.read(this.#position));
-      if (page !== undefined) {
-        this.#position = page.position;
-        await runInTurns(this.#take(page.entries), clock, this.#closed.signal);
-      }
-      isEnd = page?.isEnd ?? true;
-      if (isEnd) this.#logReadAt = startedAt;
-    }
-    // members do not write as much: other programs fill the log. It is read from its end on, and the cells as a whole
-    if (!isEnd) this.#position = undefined;
-  }
-
-  *#take(entries: readonly LogEntry[]): Steps<void> {
-    const { clock, run, mirror, onVotes, onEvent } = this.#deps;
-    for (const entry of entries) {
-      if (entry.run !== run) yield* onVotes(mirror.apply(entry, clock.now()));
-      else if (entry.head === this.#sent?.head) onEvent({ kind: "propagation", ms: clock.now() - this.#sent.at });
-      yield;
-    }
+  /** An own write was read from the log. */
+  #returned(head: string): void {
+    const { clock, onEvent } = this.#deps;
+    if (head === this.#sent?.head) onEvent({ kind: "propagation", ms: clock.now() - this.#sent.at });
   }
 
   /** Reads the cells of the runs whose copy is wrong. The place in the log comes first, so that no change is missed. */
@@ -275,8 +242,8 @@ export class Rounds {
       for (const { run, cause } of wanted) {
         this.resyncs[cause] += 1;
         onEvent({ kind: "resync", run, cause });
-        if (cause === "log-lost") this.#position = undefined;
-        if (this.#position === undefined) await this.#poll();
+        if (cause === "log-lost") this.#log.losePlace();
+        if (!this.#log.hasPlace) await this.#log.read();
         const found = await this.#calls.attempt("cells", () => store.cells(run));
         if (signal.aborted) return;
         if (found === undefined) continue;

@@ -9,7 +9,7 @@ import { configDigest } from "./configs.js";
 import type { Decisions } from "./decisions.js";
 import type { Detachment } from "./detachment.js";
 import type { FleetMembership } from "./membership.js";
-import type { Seats } from "./seats.js";
+import type { CheckRecord, Seats } from "./seats.js";
 import type { SharedConfigs } from "./shared-configs.js";
 import type { TurnQueue } from "./turn-queue.js";
 import type { Definition } from "./vote.js";
@@ -44,6 +44,12 @@ export class Seating {
   /** The seats do not yet follow from the roster. */
   get isRunning(): boolean {
     return this.#isRunning;
+  }
+
+  /** The checks, when they are those of this configuration. */
+  recordsOf(config: string): Iterable<CheckRecord> | undefined {
+    const { seats, membership } = this.#deps;
+    return this.#isRunning || membership.self.config !== config ? undefined : seats.all();
   }
 
   define(definitions: Iterable<Definition>): void {

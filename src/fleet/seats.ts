@@ -121,7 +121,8 @@ export class Seats {
       gone.delete(definition.check);
       if (index % CHECKS_A_STEP === 0) yield;
     }
-    for (const record of gone.values()) {
+    for (const [, record] of gone) {
+      yield;
       this.#count(record, -1);
       this.#records.delete(record.check);
       this.#handingOver.delete(record);

@@ -5,6 +5,7 @@
  *     own definitions --every ten minutes, after a loss, and when another member could not read them--> store.keepText
  */
 import type { Clock } from "../core/clock.js";
+import type { Steps } from "../core/turns.js";
 import { type Beat, FORMAT } from "./beat.js";
 import type { FleetCodec } from "./codec.js";
 import { heldAs, OtherConfigs } from "./configs.js";
@@ -12,6 +13,7 @@ import type { ForeignCell } from "./decisions.js";
 import type { RosterMember } from "./roster.js";
 import type { CheckRecord } from "./seats.js";
 import type { FleetStore } from "./store/store.js";
+import type { TurnQueue } from "./turn-queue.js";
 import type { Definition } from "./vote.js";
 
 export interface SharedConfigsDeps {
@@ -20,6 +22,10 @@ export interface SharedConfigsDeps {
   readonly codec: FleetCodec;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => readonly ForeignCell[];
+  readonly turns: TurnQueue;
+  readonly signal: AbortSignal;
+  /** The own checks, when they have this digest now: they change in the same turns. */
+  readonly recordsOf: (config: string) => Iterable<CheckRecord> | undefined;
   /** The definitions of another member are known now. */
   readonly onRead: () => void;
 }
@@ -71,39 +77,48 @@ export class SharedConfigs {
   /**
    * @param own the digest of the own definitions; empty: there are none yet
    * @param others what the last beats of the others say
-   * @param records the own definitions; `undefined`: they are being changed, and do not have that digest now
    */
-  async exchange(
-    own: string,
-    others: readonly Pick<Beat, "config" | "unread">[],
-    records: Iterable<CheckRecord> | undefined,
-  ): Promise<void> {
+  async exchange(own: string, others: readonly Pick<Beat, "config" | "unread">[]): Promise<void> {
     const now = this.#deps.clock.now();
     const configs = others.map(({ config }) => config).filter((config) => config !== "" && config !== own);
     const missing = this.#others.missing(configs, now);
     // the store may have lost them alone, or not have had them yet
     const isAsked = others.some(({ unread }) => unread?.includes(own));
     if (isAsked && now >= this.#keptAt + MIN_KEEP_MS) this.keepAgain();
-    await Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own, records)]);
+    const work = Promise.all([...missing.map((config) => this.#read(config)), this.#keep(own)]);
+    await work.catch((error: unknown) => {
+      if (!this.#deps.signal.aborted) throw error;
+    });
   }
 
   async #read(config: string): Promise<void> {
-    const { clock, store, codec, onRead } = this.#deps;
+    const { clock, store, codec, turns, signal, onRead } = this.#deps;
     const text = await store.text(nameOf(config)).catch(() => undefined); // the rounds tell a store that is away
-    const digests = text === undefined ? undefined : codec.openConfig(config, text);
+    const digests = text === undefined ? undefined : await turns.run(codec.openConfig(config, text), signal);
     if (digests === undefined)
       return this.#others.giveUp(config, clock.now() + (text === undefined ? 0 : FORGED_PAUSE_MS));
     this.#others.keep(config, digests);
     onRead();
   }
 
-  async #keep(own: string, records: Iterable<CheckRecord> | undefined): Promise<void> {
-    const { clock, store, codec } = this.#deps;
-    if (own === "" || records === undefined || clock.now() < this.#keptAt + KEEP_MS) return;
+  async #keep(own: string): Promise<void> {
+    const { clock, store, turns, signal } = this.#deps;
+    if (own === "" || clock.now() < this.#keptAt + KEEP_MS) return;
     this.#keptAt = clock.now();
-    const digests = Array.from(records, ({ check, definition }) => [check, heldAs(definition)] as const);
-    await store.keepText(nameOf(own), codec.sealConfig(own, digests)).catch(() => this.keepAgain());
+    const text = await turns.run(this.#sealed(own), signal);
+    if (text === undefined) this.keepAgain();
+    else await store.keepText(nameOf(own), text).catch(() => this.keepAgain());
   }
+
+  *#sealed(own: string): Steps<string | undefined> {
+    const { codec, recordsOf } = this.#deps;
+    const records = recordsOf(own);
+    return records && (yield* codec.sealConfig(own, heldIn(records)));
+  }
+}
+
+function* heldIn(records: Iterable<CheckRecord>): Iterable<readonly [check: string, held: string]> {
+  for (const { check, definition } of records) yield [check, heldAs(definition)];
 }
 
 /** The name of a text in the store: a member with another format keeps its own one. */

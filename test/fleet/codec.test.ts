@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { runAtOnce } from "../../src/core/turns.js";
 import { type Beat, FORMAT } from "../../src/fleet/beat.js";
 import { FleetCodec, sequenceOf } from "../../src/fleet/codec.js";
 import type { Cell } from "../../src/fleet/vote.js";
@@ -60,7 +61,7 @@ describe("a signed record", () => {
     const definitions = new Map(
       ["orders", "\u200fהזמנות", "\ufefforders", "o".repeat(200)].map((name) => [name, "d1"]),
     );
-    assert.deepEqual(codec.openConfig("c1", codec.sealConfig("c1", definitions)), definitions);
+    assert.deepEqual(reopened("c1", definitions), definitions);
   });
 
   for (const change of [{ config: "" }, { hasLeft: true }, { hasLeft: undefined }, { zone: undefined }])
@@ -93,7 +94,7 @@ describe("a signed record", () => {
     "another format": () => codec.openCell(RUN, "orders", `2${sealedCell().slice(1)}`),
     "another kind": () => codec.openHead(RUN, codec.sealBeat(BEAT)),
     "a head of another run": () => codec.openHead(OTHER_RUN, codec.sealHead(RUN, { sequence: 1, high: 2, low: 3 })),
-    "another configuration": () => codec.openConfig("c2", codec.sealConfig("c1", new Map())),
+    "another configuration": () => reopened("c2", new Map()),
   };
   for (const [what, open] of Object.entries(WRONG_PLACES))
     test(`is refused as that of ${what}`, () => assert.equal(open(), undefined));
@@ -229,7 +230,7 @@ describe("a signed record", () => {
 
   test("a configuration with anything but names is refused", () => {
     for (const definitions of [new Map([["", "d"]]), new Map([["a", ""]]), new Map([["a\nb", "d"]])])
-      assert.equal(codec.openConfig("c1", codec.sealConfig("c1", definitions)), undefined);
+      assert.equal(reopened("c1", definitions), undefined);
   });
 
   test("the order of heads is told without the secret, and any text has a place in it", () => {
@@ -273,9 +274,14 @@ describe("a signed record", () => {
   });
 });
 
+/** What is read as the configuration `config` of what was written as `c1`. */
+function reopened(config: string, definitions: ReadonlyMap<string, string>): ReadonlyMap<string, string> | undefined {
+  return runAtOnce(codec.openConfig(config, runAtOnce(codec.sealConfig("c1", definitions))));
+}
+
 function assertRefused(text: string): void {
   assert.equal(codec.openBeat(RUN, text).kind, "refused");
   assert.equal(codec.openCell(RUN, "orders", text), undefined);
   assert.equal(codec.openHead(RUN, text), undefined);
-  assert.equal(codec.openConfig("c1", text), undefined);
+  assert.equal(runAtOnce(codec.openConfig("c1", text)), undefined);
 }

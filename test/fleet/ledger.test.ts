@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FleetCodec } from "../../src/fleet/codec.js";
-import { Ledger, MAX_ENTRY_CELLS } from "../../src/fleet/ledger.js";
+import { Ledger, MAX_ENTRY_CELLS, MAX_ENTRY_LENGTH } from "../../src/fleet/ledger.js";
 import type { LogEntry } from "../../src/fleet/store/store.js";
 import type { Cell, VoteState } from "../../src/fleet/vote.js";
 
@@ -41,6 +41,19 @@ describe("the ledger", () => {
     assert.equal(codec.openHead(RUN, entry.head)?.sequence, 1);
     assert.equal(ledger.head, entry.head);
     assert.equal(ledger.take(), undefined);
+  });
+
+  test("ends a write that is long: the other changes come with the next one", () => {
+    const ledger = new Ledger(RUN, codec);
+    const reason = "r".repeat(MAX_ENTRY_LENGTH / 2);
+    for (const check of ["a", "b", "c", "d", "e"])
+      ledger.set(check, { ...cell("passing"), vote: { state: "passing", reason } });
+    const entries = [written(ledger), written(ledger), written(ledger)];
+    assert.deepEqual(
+      entries.map(({ cells }) => [...cells.keys()]),
+      [["a", "b"], ["c", "d"], ["e"]],
+    );
+    assert.equal(ledger.hasChanges, false);
   });
 
   test("has nothing to write when a cell says the same at another time", () => {

@@ -1,6 +1,7 @@
 /** What goes to the store and comes from it: with a store in memory, and a peer that writes there. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runAtOnce } from "../../src/core/turns.js";
 import { FORMAT } from "../../src/fleet/beat.js";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import type { FleetEvent } from "../../src/fleet/fleet-deps.js";
@@ -513,7 +514,7 @@ describe("a copy that is wrong", () => {
     bench.peerSays({ x: "passing" });
     bench.peerBeats();
     await bench.started();
-    bench.mirror.forget(PEER);
+    runAtOnce(bench.mirror.forget(PEER));
     bench.peerBeats();
     bench.store.faults.delayMs = 450;
     const { resyncs } = bench.store.counts;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runAtOnce } from "../../src/core/turns.js";
 import { FleetCodec } from "../../src/fleet/codec.js";
 import type { ForeignCell } from "../../src/fleet/decisions.js";
 import { SharedConfigs } from "../../src/fleet/shared-configs.js";
+import { TurnQueue } from "../../src/fleet/turn-queue.js";
 import { MemoryStore } from "../support/fleet-memory-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
@@ -16,11 +18,15 @@ class Bench {
   readonly store = new MemoryStore(this.clock);
   readonly connection = this.store.connect();
   readonly codec = new FleetCodec("prod", "secret");
+  readonly closed = new AbortController();
   reads = 0;
   readonly votes: (ForeignCell & { readonly check: string })[] = [];
+  isChanging = false;
   readonly configs = new SharedConfigs({
     ...{ clock: this.clock, store: this.connection, codec: this.codec },
+    ...{ turns: new TurnQueue(this.clock), signal: this.closed.signal },
     votes: (check) => this.votes.filter((vote) => vote.check === check),
+    recordsOf: () => (this.isChanging ? undefined : this.records),
     onRead: () => {
       this.reads += 1;
     },
@@ -30,12 +36,15 @@ class Bench {
   /** @param unread what another member could not read */
   exchange(others: readonly string[] = [], own = "own", unread: readonly string[] = []): Promise<void> {
     const beats = others.map((config) => ({ config, unread }));
-    return this.configs.exchange(own, beats, this.records);
+    return this.configs.exchange(own, beats);
   }
 
   /** Another member has kept its definitions in the store. */
   keeps(config: string, definitions: Readonly<Record<string, string>>): void {
-    this.store.keepText(`config:1:${config}`, this.codec.sealConfig(config, new Map(Object.entries(definitions))));
+    this.store.keepText(
+      `config:1:${config}`,
+      runAtOnce(this.codec.sealConfig(config, new Map(Object.entries(definitions)))),
+    );
   }
 
   /** What member b holds, when it has this configuration. */
@@ -139,7 +148,7 @@ it("a member whose definitions are not known holds those under which it has vote
 describe("the own definitions", () => {
   const kept = (bench: Bench) => {
     const text = bench.store.texts.get("config:1:own");
-    return text === undefined ? undefined : Object.fromEntries(bench.codec.openConfig("own", text) ?? []);
+    return text === undefined ? undefined : Object.fromEntries(runAtOnce(bench.codec.openConfig("own", text)) ?? []);
   };
 
   it("are kept in the store with the first beat, for those that have others", async () => {
@@ -157,8 +166,10 @@ describe("the own definitions", () => {
   it("are not kept while they change: others would read those of two configurations under one name", async () => {
     const bench = new Bench();
     bench.keeps("other", { x: "d9" });
-    await bench.configs.exchange("own", [{ config: "other" }], undefined);
+    bench.isChanging = true;
+    await bench.exchange(["other"]);
     assert.deepEqual([kept(bench), bench.reads], [undefined, 1]);
+    bench.isChanging = false;
     await bench.exchange();
     assert.deepEqual(kept(bench), { x: "d1 shared 2 majority", y: "d2 shared 2 majority" });
   });

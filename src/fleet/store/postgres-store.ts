@@ -38,8 +38,11 @@ const MAX_BEATS = 4_096;
 const MAX_BEAT_BYTES = 262_144;
 const MAX_CELL_BYTES = 4_194_304;
 const MAX_CELLS_LENGTH = 268_435_456;
-const MAX_ENTRY_BYTES = 67_108_864;
+const MAX_ENTRY_BYTES = 8_388_608;
 const MAX_TEXT_BYTES = 268_435_456;
+
+/** A page ends after the record with which it is so long. 2,000 cells have 400 kB, 100 entries of the log 2 MB. */
+const PAGE_BYTES = 8_388_608;
 
 /** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */
 const MAX_PLACES = 1_000;
@@ -50,12 +53,23 @@ const BEATS_TO_CLEAN_UP = 30;
 /** Sequence and head of the last row that was read, by run. */
 type Places = Readonly<Record<Run, readonly [sequence: number, head: string]>>;
 
+/** The first rows of a page. `found`: how many the whole page has. */
+const startOf = (page: string, order: string, text: string) => `
+  SELECT * FROM (
+    SELECT *, count(*) OVER () AS found, sum(octet_length(${text}))
+      OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - octet_length(${text}) AS before
+    FROM (${page}) AS page) AS sized
+  WHERE before < ${PAGE_BYTES} ORDER BY ${order}`;
+
+const BEATS = `
+  SELECT run, beat, written FROM healthbridge.beats
+  WHERE fleet = $1 AND octet_length(beat) <= ${MAX_BEAT_BYTES} ORDER BY written DESC LIMIT ${MAX_BEATS}`;
+
 const BEAT = `
   WITH own AS (
     INSERT INTO healthbridge.beats (fleet, run, beat) VALUES ($1, $2, $3)
     ON CONFLICT (fleet, run) DO UPDATE SET beat = excluded.beat, written = now())
-  (SELECT run, beat AS text, NULL::bigint AS cells FROM healthbridge.beats
-   WHERE fleet = $1 AND octet_length(beat) <= ${MAX_BEAT_BYTES} ORDER BY written DESC LIMIT ${MAX_BEATS})
+  SELECT run, beat AS text, NULL::bigint AS cells FROM (${startOf(BEATS, "written DESC", "beat")}) AS beats
   UNION ALL
   SELECT NULL, head, (SELECT count(*) FROM healthbridge.cells WHERE fleet = $1 AND run = $2)
   FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
@@ -89,18 +103,23 @@ const END = `
   SELECT DISTINCT ON (run) run, sequence, head FROM healthbridge.log WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE}
   ORDER BY run, sequence DESC`;
 
-const READ = `
+const ENTRIES = `
   SELECT log.run, log.sequence, log.head, log.cells
   FROM healthbridge.log LEFT JOIN jsonb_each($2::jsonb) AS place (run, last) ON place.run = log.run
   WHERE fleet = $1 AND sequence < ${MAX_SEQUENCE} AND octet_length(cells) <= ${MAX_ENTRY_BYTES}
     AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
   ORDER BY log.run, sequence LIMIT ${PAGE_ENTRIES}`;
 
+const READ = startOf(ENTRIES, "run, sequence", "cells");
+
+const NEXT_CELLS = `
+  SELECT check_name AS name, cell FROM healthbridge.cells
+  WHERE fleet = $1 AND run = $2 AND check_name > $3 AND octet_length(cell) <= ${MAX_CELL_BYTES} ORDER BY check_name LIMIT ${PAGE_CELLS}`;
+
 /** The head comes with the first cells, and so it is not newer than any of them. */
 const CELLS = `
-  (SELECT check_name AS name, cell, NULL::text AS head FROM healthbridge.cells
-   WHERE fleet = $1 AND run = $2 AND check_name > $3 AND octet_length(cell) <= ${MAX_CELL_BYTES} ORDER BY check_name LIMIT ${PAGE_CELLS})
-  UNION ALL SELECT NULL, NULL, head FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
+  SELECT name, cell, NULL::text AS head, found FROM (${startOf(NEXT_CELLS, "name", "cell")}) AS cells
+  UNION ALL SELECT NULL, NULL, head, NULL FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
 
 const TEXT = `SELECT text FROM healthbridge.texts WHERE fleet = $1 AND name = $2 AND octet_length(text) <= ${MAX_TEXT_BYTES}`;
 
@@ -175,7 +194,7 @@ export class PostgresStore implements FleetStore {
     }
     const rows = await this.#query(READ, position);
     const next = rows.length === 0 ? position : positionAfter(JSON.parse(position) as Places, rows);
-    return { entries: rows.map(entryOf), position: next, isEnd: rows.length < PAGE_ENTRIES };
+    return { entries: rows.map(entryOf), position: next, isEnd: isWhole(rows, PAGE_ENTRIES) };
   }
 
   async cells(run: Run): Promise<StoredCells | undefined> {
@@ -187,8 +206,8 @@ export class PostgresStore implements FleetStore {
       const headRow = rows.find((row) => row.head !== null);
       if (headRow === undefined) return undefined;
       head ??= textOf(headRow.head);
-      for (const row of rows) {
-        if (row.name === null) continue;
+      const page = rows.filter((row) => row.name !== null);
+      for (const row of page) {
         last = textOf(row.name);
         const cell = textOf(row.cell);
         cells.set(last, cell);
@@ -196,7 +215,7 @@ export class PostgresStore implements FleetStore {
       }
       if (cells.size > MAX_CELLS || length > MAX_CELLS_LENGTH)
         throw new StoreError("protocol", `a run has more than ${MAX_CELLS} cells, or they are too long`);
-      if (rows.length <= PAGE_CELLS) return { head, cells };
+      if (isWhole(page, PAGE_CELLS)) return { head, cells };
     }
   }
 
@@ -234,6 +253,11 @@ export class PostgresStore implements FleetStore {
 }
 
 type StoreRow = Readonly<Record<string, unknown>>;
+
+/** Whether there is no row after these. */
+function isWhole(rows: readonly StoreRow[], pageRows: number): boolean {
+  return rows.length < pageRows && Number(rows[0]?.found ?? 0) === rows.length;
+}
 
 function positionAfter(places: Places, rows: readonly StoreRow[]): string {
   const next = new Map(Object.entries(places));

@@ -115,7 +115,7 @@ describe("PostgreSQL", () => {
     await admin(
       "INSERT INTO healthbridge.beats (fleet, run, beat) SELECT 'filled', 'long-' || n, repeat('x', 262145) FROM generate_series(1, 20) n",
       `INSERT INTO healthbridge.cells SELECT 'filled', '${OTHER_RUN}', 'long-' || n, repeat('x', 4194305) FROM generate_series(1, 20) n`,
-      `INSERT INTO healthbridge.log (fleet, run, sequence, head, cells) VALUES ('filled', '${OTHER_RUN}', 2, '2:h', repeat('x', 67108865))`,
+      `INSERT INTO healthbridge.log (fleet, run, sequence, head, cells) VALUES ('filled', '${OTHER_RUN}', 2, '2:h', repeat('x', 8388609))`,
     );
     assert.deepEqual([...(await one.beat(RUN, "1")).beats.keys()], [OTHER_RUN]);
     assert.deepEqual([...((await one.cells(OTHER_RUN))?.cells.keys() ?? [])], ["a"]);
@@ -128,6 +128,31 @@ describe("PostgreSQL", () => {
     );
     assert.equal((await one.beat(RUN, "2")).beats.size, 4_096);
     await admin("DELETE FROM healthbridge.beats WHERE fleet = 'filled'");
+  });
+
+  test("a page ends when it is long: no cell and no change is left out, and the newest beats come first", async () => {
+    const [one, other] = [await open(url(), { fleet: "long" }), await open(url(), { fleet: "long" })];
+    const place = (await one.read(undefined)).position;
+    await other.beat(OTHER_RUN, "1");
+    await other.write({ run: OTHER_RUN, head: headAt(1), cells: new Map([["a", "x"]]) });
+    await admin(
+      `INSERT INTO healthbridge.cells SELECT 'long', '${OTHER_RUN}', 'cell-' || n, repeat('x', 4000000) FROM generate_series(1, 7) n`,
+      `INSERT INTO healthbridge.log (fleet, run, sequence, head, cells)
+       SELECT 'long', '${OTHER_RUN}', n, n || ':h', '[["a", "' || repeat('x', 6000000) || '"]]' FROM generate_series(2, 5) n`,
+      "INSERT INTO healthbridge.beats (fleet, run, beat, written) SELECT 'long', 'old-' || n, repeat('x', 200000), now() - interval '1 minute' FROM generate_series(1, 100) n",
+    );
+    const { beats } = await one.beat(RUN, "1");
+    assert.ok(beats.size > 30 && beats.size < 60, `${beats.size} beats of 200 kB`);
+    assert.ok(beats.has(OTHER_RUN));
+    assert.equal((await one.cells(OTHER_RUN))?.cells.size, 8);
+    const pages: number[] = [];
+    for (let [from, isEnd] = [place, false]; !isEnd; ) {
+      const page = await one.read(from);
+      pages.push(page.entries.length);
+      [from, isEnd] = [page.position, page.isEnd];
+    }
+    assert.deepEqual(pages, [3, 2]);
+    await admin("DELETE FROM healthbridge.beats WHERE fleet = 'long'");
   });
 
   test("a user with the documented rights on tables that another one has created is enough", async () => {
