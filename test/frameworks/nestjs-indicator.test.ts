@@ -5,11 +5,12 @@ import { describe, test } from "node:test";
 import { nestIndicator } from "../../src/nestjs.js";
 import { openFunction } from "../../src/probers/function.js";
 import { tableOf } from "../support/readme.js";
+import { contextOf } from "../probers/probing.js";
 
 /** What a check makes of an indicator: the outcome and its detail. */
 async function probe(indicator: () => unknown): Promise<string> {
   const prober = openFunction(nestIndicator(indicator));
-  const { outcome, detail = "" } = await prober.probe({ signal: new AbortController().signal, timeoutMs: 1_000 });
+  const { outcome, detail = "" } = await prober.probe(contextOf(1_000, new AbortController().signal));
   return detail === "" ? outcome : `${outcome}: ${detail}`;
 }
 
