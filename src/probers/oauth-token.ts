@@ -73,8 +73,7 @@ export class TokenSource {
 
   /** The request with a token. The same object as long as the token is the same. @throws ProberError `auth-server` */
   async authorize(from: HttpClientRequest, context: ProbeContext): Promise<HttpClientRequest> {
-    if (this.#token === undefined || this.#clock.now() >= this.#token.renewAt)
-      this.#token = await this.#fetch(context);
+    if (this.#token === undefined || this.#clock.now() >= this.#token.renewAt) this.#token = await this.#fetch(context);
     const token = this.#token;
     if (this.#authorized?.from !== from || this.#authorized.token !== token) {
       const fields = new Map([...from.fields, ["authorization", `Bearer ${token.text}`]]);

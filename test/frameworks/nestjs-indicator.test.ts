@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { nestIndicator } from "../../src/nestjs.js";
 import { openFunction } from "../../src/probers/function.js";
-import { tableOf } from "../support/readme.js";
 import { contextOf } from "../probers/probing.js";
+import { tableOf } from "../support/readme.js";
 
 /** What a check makes of an indicator: the outcome and its detail. */
 async function probe(indicator: () => unknown): Promise<string> {

@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { MAX_GOODBYE_MS } from "../../src/client/goodbyes.js";
 import { Health } from "../../src/daemon/health.js";
 import { openTarget } from "../../src/probers/schemes.js";
-import { probe, verdict, contextOf } from "../probers/probing.js";
+import { contextOf, probe, verdict } from "../probers/probing.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, pause } from "../support/eventually.js";
 import { startStopwatch } from "../support/stopwatch.js";
@@ -73,11 +73,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
       await becomes("SERVING");
 
       const stranger = openTarget(url({ password: "wrong" }));
-      const {
-        outcome,
-        reason,
-        detail = "",
-      } = await stranger.probe(contextOf(10_000));
+      const { outcome, reason, detail = "" } = await stranger.probe(contextOf(10_000));
       stranger.close();
       assert.deepEqual([outcome, reason], ["fail", "auth"], detail);
       assert.ok(!detail.includes("wrong"), detail);

@@ -6,7 +6,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import type { DialogueStep, ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
-import { probe, contextOf } from "./probing.js";
+import { contextOf, probe } from "./probing.js";
 import { rawTarget, silentTarget } from "./targets.js";
 
 /** Probes a target once; its connection must be gone afterwards. */

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
-import { probe, verdict, contextOf } from "./probing.js";
+import { contextOf, probe, verdict } from "./probing.js";
 
 test("a name with a record of the type passes, at the given server", async (t) => {
   const server = await NameServer.start(t);

@@ -235,8 +235,7 @@ test("of 100 MB of output the end is kept, and a program that closes its output 
 
 test("many runs leave no zombie [C34]", async () => {
   const prober = open(["/bin/true"]);
-  for (let times = 0; times < 100; times += 1)
-    await prober.probe(contextOf(20_000));
+  for (let times = 0; times < 100; times += 1) await prober.probe(contextOf(20_000));
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(/\s+/).filter(Boolean);
   const zombies = children.filter((pid) => {
     try {

@@ -8,7 +8,7 @@ import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { probe, start, verdict, contextOf } from "./probing.js";
+import { contextOf, probe, start, verdict } from "./probing.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
 
 interface Given {
