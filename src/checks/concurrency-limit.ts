@@ -35,6 +35,9 @@ const GROWTH = 1 / 8;
 /** Of so many starts, one is of a check without a result that counts, while both kinds wait. */
 const STARTS_PER_UNKNOWN = 4;
 
+/** Of 100,000 starts whose results become stale at once, so many are moved for each start of a probe. */
+const MAX_MOVES = 500;
+
 /** The result that a start will renew. */
 interface ProbedResult {
   /** Whether it still counts. */
@@ -116,7 +119,10 @@ export class ConcurrencyLimit {
   #next(): QueuedStart | undefined {
     const isTurnOfUnknown = this.#knownInARow + 1 >= STARTS_PER_UNKNOWN && !this.#unknown.isEmpty;
     let known = isTurnOfUnknown ? undefined : this.#known.shift();
-    for (; known?.result.isCurrent === false; known = this.#known.shift()) this.#unknown.push(known);
+    for (let moves = 0; known?.result.isCurrent === false; moves += 1) {
+      this.#unknown.push(known);
+      known = moves < MAX_MOVES ? this.#known.shift() : undefined;
+    }
     if (known !== undefined) {
       this.#knownInARow += 1;
       return known;

@@ -76,9 +76,11 @@ export class Isolation {
   #selfCheckedAt: number | undefined;
   #isolatedSince: number | undefined;
   #publishedHeld = 0;
+  readonly #publishTimer: Timer;
 
   constructor(deps: IsolationDeps) {
     this.#deps = deps;
+    this.#publishTimer = new TimerQueue(deps.clock).create(() => this.#publish());
     this.#holdEnds = new TimerQueue(deps.clock, MAX_ENDS_A_TURN);
     this.#expiries = new TimerQueue(deps.clock);
   }
@@ -152,6 +154,7 @@ export class Isolation {
   /** Ends every hold without a failure: no check runs any more. */
   stop(): void {
     for (const check of [...this.#failed.values()]) this.#remove(check);
+    this.#publishTimer.cancel();
   }
 
   #hold(name: string, at: number, intervalMs: number, awaitsSelfCheck: boolean): void {
@@ -201,10 +204,17 @@ export class Isolation {
     return this.#isolatedSince === undefined ? at + intervalMs : this.#isolatedSince + this.#maxHoldMs;
   }
 
+  /** Publishes how many are held: when the isolation begins or ends at once, else once in a turn of the event loop. */
   #publishHeld(): void {
+    if (this.isolated !== this.#publishedHeld > 0) this.#publish();
+    else if (this.isolated) this.#publishTimer.at(this.#deps.clock.now());
+  }
+
+  #publish(): void {
     const held = this.isolated ? this.#held.size : 0;
     if (held !== this.#publishedHeld) publish("isolation", { instance: this.#deps.instance, held });
     this.#publishedHeld = held;
+    this.#publishTimer.cancel();
   }
 
   /** A held check fails, and counts among the simultaneous failures for as long as any other. */

@@ -8,7 +8,10 @@
  * stop the check. At most one is abandoned. While it has not ended, a second probe that does not end keeps its place:
  * every due time counts as one more timeout. So hanging probes do not accumulate.
  */
+import { publish } from "../core/channels.js";
+import type { Clock } from "../core/clock.js";
 import type { ProbeContext } from "../probers/prober.js";
+import type { ProbeTime } from "./stalls.js";
 
 /** The times that a result is measured by. */
 export interface ProbeTiming {
@@ -25,11 +28,18 @@ export interface ProbeTiming {
 /** The time that an aborted probe has to end. A program is killed within half of it. */
 const ABORT_GRACE_MS = 1_000;
 
+export interface ProbeRunOptions extends ProbeTime {
+  readonly startLagMs: number;
+  /** Knows the deadline, which delays move. */
+  readonly deadlines: { leftMs(probe: ProbeTime): number };
+}
+
 export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startedAt: number;
   readonly startLagMs: number;
   readonly timeoutMs: number;
   readonly lostMs: number;
+  readonly #deadlines: ProbeRunOptions["deadlines"];
   deadlineAt: number;
   /** The deadline has passed. */
   late = false;
@@ -40,11 +50,12 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   #ended = false;
   #abort: AbortController | undefined;
 
-  constructor(startedAt: number, startLagMs: number, timeoutMs: number, lostMs = 0) {
+  constructor({ startedAt, startLagMs, timeoutMs, lostMs, deadlines }: ProbeRunOptions) {
     this.startedAt = startedAt;
     this.startLagMs = startLagMs;
     this.timeoutMs = timeoutMs;
     this.lostMs = lostMs;
+    this.#deadlines = deadlines;
     this.deadlineAt = startedAt + timeoutMs;
   }
 
@@ -59,6 +70,17 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
     return this.#abort.signal;
   }
 
+  leftMs(): number {
+    return this.#deadlines.leftMs(this);
+  }
+
+  /** It has not ended at its deadline, or its check ends. */
+  abort(now: number): void {
+    this.late = true;
+    this.abortedAt = now;
+    this.end();
+  }
+
   /** Aborts the signal. */
   end(): void {
     this.#ended = true;
@@ -66,11 +88,24 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   }
 }
 
+export interface ProbeRunsOptions {
+  readonly instance: string;
+  readonly check: string;
+  readonly clock: Clock;
+}
+
 /** The runs of one check that have not ended: at most the current one and an abandoned one. */
 export class ProbeRuns {
+  readonly #options: ProbeRunsOptions;
+  /** Whether its events are published: not those of a check that has ended. */
+  isTold = true;
   current: ProbeRun | undefined;
   /** Its result is ignored. */
   #abandoned: ProbeRun | undefined;
+
+  constructor(options: ProbeRunsOptions) {
+    this.#options = options;
+  }
 
   /** Whether the current run was aborted, and no other one is abandoned. */
   get mayAbandon(): boolean {
@@ -84,20 +119,24 @@ export class ProbeRuns {
     return current !== undefined && this.mayAbandon ? current.abortedAt + ABORT_GRACE_MS : Number.POSITIVE_INFINITY;
   }
 
-  /** Makes the current run the abandoned one. Returns its timeout. */
-  abandon(): number {
-    this.#abandoned = this.current;
+  /** Makes the current run the abandoned one: the check continues without it. */
+  abandon(): void {
+    const { instance, check } = this.#options;
+    const { current } = this;
+    this.#abandoned = current;
     this.current = undefined;
-    return this.#abandoned?.timeoutMs ?? 0;
+    if (current !== undefined) publish("probe-abandoned", { instance, check, timeoutMs: current.timeoutMs });
   }
 
   /** Forgets a run that has ended. Returns which of the two it was. */
   end(run: ProbeRun): "current" | "abandoned" {
-    if (run === this.#abandoned) {
-      this.#abandoned = undefined;
-      return "abandoned";
+    if (run !== this.#abandoned) {
+      this.current = undefined;
+      return "current";
     }
-    this.current = undefined;
-    return "current";
+    this.#abandoned = undefined;
+    const { instance, check, clock } = this.#options;
+    if (this.isTold) publish("abandoned-ended", { instance, check, lastedMs: clock.now() - run.startedAt });
+    return "abandoned";
   }
 }

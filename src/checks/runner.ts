@@ -14,7 +14,8 @@ import { messageOf } from "../core/health-error.js";
 import type { Timer } from "../core/timer-queue.js";
 import { fail, type ProbeResult, type Prober, ProberError } from "../probers/prober.js";
 import type { Assumption } from "./assumption.js";
-import { MIN_GAP_MS, nextDelayMs, withLatency } from "./evaluate.js";
+import { DueTime } from "./due-time.js";
+import { nextDelayMs, withLatency } from "./evaluate.js";
 import { ProbeRun, ProbeRuns, type ProbeTiming } from "./probe-run.js";
 import type { RunnerOptions } from "./runner-deps.js";
 import type { CompleteSettings } from "./settings.js";
@@ -31,12 +32,9 @@ export class CheckRunner {
   /** Until when its state counts. */
   readonly validity: Validity;
   readonly verdict: Verdict;
-  /** Start of the last probe; while it hangs, the last due time. */
-  #lastProbeAt = Number.NEGATIVE_INFINITY;
-  #dueAt = Number.POSITIVE_INFINITY;
-  readonly #runs = new ProbeRuns();
+  readonly #due = new DueTime();
+  readonly #runs: ProbeRuns;
   #queued = false;
-  #probeRequested = false;
   #stopped = false;
   /** The last result was ignored because of a stall. */
   #lastIgnored = false;
@@ -45,8 +43,10 @@ export class CheckRunner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#settings = options.settings;
+    const { name: check, deps } = options;
+    this.#runs = new ProbeRuns({ check, instance: deps.instance, clock: deps.clock });
     this.verdict = new Verdict(options);
-    this.#timer = options.deps.timers.create(() => this.#onTimer());
+    this.#timer = deps.timers.create(() => this.#onTimer());
     this.validity = new Validity(options, (reason) => this.#onStale(reason));
     options.prober.onChange?.(() => this.probeSoon());
     options.prober.onResult?.((result, ageMs) => this.#take(result, ageMs));
@@ -54,8 +54,8 @@ export class CheckRunner {
 
   /** Starts the first probe after `delayMs`. Until then, it can be called again with another delay. */
   start(delayMs: number): void {
-    this.#dueAt = this.#options.deps.clock.now() + delayMs;
-    this.#timer.at(this.#dueAt);
+    this.#due.at = this.#options.deps.clock.now() + delayMs;
+    this.#timer.at(this.#due.at);
   }
 
   /** What the listener shows until the first result; `undefined` after it, and while pending. */
@@ -70,12 +70,12 @@ export class CheckRunner {
 
   /** Monotonic time of the start of the last probe; negative infinity before the first one. */
   get lastProbeAt(): number {
-    return this.#lastProbeAt;
+    return this.#due.lastAt;
   }
 
   /** Monotonic time of the next probe; infinite while one runs. */
   get nextProbeAt(): number {
-    return this.#dueAt;
+    return this.#due.at;
   }
 
   /** Changes the schedule and the thresholds. The state stays, as long as `staleAfter` allows. */
@@ -85,15 +85,17 @@ export class CheckRunner {
     if (this.#stopped) return;
     this.validity.change(settings);
     if (this.#runs.current !== undefined || this.#queued) return;
-    if (Number.isFinite(this.#lastProbeAt)) this.#scheduleNext(this.#lastProbeAt);
-    else if (this.#dueAt !== Number.POSITIVE_INFINITY)
-      this.start(movedFirstProbe(this.#dueAt - this.#options.deps.clock.now(), before, settings));
+    const { at, lastAt } = this.#due;
+    if (Number.isFinite(lastAt)) this.#scheduleNext(lastAt);
+    else if (at !== Number.POSITIVE_INFINITY)
+      this.start(movedFirstProbe(at - this.#options.deps.clock.now(), before, settings));
   }
 
   /** Counts nothing any more: its check is removed. `stop` follows, which takes time. */
   ignoreResults(): void {
     this.#stopped = true;
-    [this.#dueAt, this.#lastProbeAt] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    this.#runs.isTold = false;
+    this.#due.end();
     this.#timer.cancel();
   }
 
@@ -107,9 +109,9 @@ export class CheckRunner {
 
   /** Probes as soon as possible, after a running probe: its answer may be older than the reason for the request. */
   probeSoon(): void {
-    this.#probeRequested = true;
+    this.#due.request();
     if (this.#runs.current !== undefined || this.#stopped) return;
-    this.#dueAt = Math.min(this.#dueAt, Math.max(this.#options.deps.clock.now(), this.#lastProbeAt + MIN_GAP_MS));
+    this.#due.hurry(this.#options.deps.clock.now());
     this.#armTimer();
   }
 
@@ -128,8 +130,8 @@ export class CheckRunner {
     const now = deps.clock.now();
     const run = this.#runs.current;
     if (run !== undefined && !run.late && now >= run.deadlineAt) this.#onDeadline(run, now);
-    else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#dueAt)) this.#abandon();
-    else if (now < this.#dueAt) this.#armTimer();
+    else if (this.#runs.mayAbandon && now >= Math.min(this.#runs.limitAt, this.#due.at)) this.#abandon();
+    else if (now < this.#due.at) this.#armTimer();
     else if (run !== undefined) this.#countHanging(run);
     else if (!this.#queued) {
       this.#queued = true;
@@ -140,14 +142,11 @@ export class CheckRunner {
   }
 
   #armTimer(): void {
-    if (!this.#stopped) this.#timer.at(Math.min(this.#dueAt, this.#runs.limitAt));
+    if (!this.#stopped) this.#timer.at(Math.min(this.#due.at, this.#runs.limitAt));
   }
 
-  /** Abandons a run that does not end: the check continues without it. */
   #abandon(): void {
-    const { name, deps } = this.#options;
-    const timeoutMs = this.#runs.abandon();
-    publish("probe-abandoned", { instance: deps.instance, check: name, timeoutMs });
+    this.#runs.abandon();
     this.#armTimer();
   }
 
@@ -156,18 +155,18 @@ export class CheckRunner {
     const { clock, probeLimit, stalls, lateness, instance } = deps;
     this.#queued = false;
     const now = clock.now();
-    if (this.#stopped || now < this.#dueAt) {
+    if (this.#stopped || now < this.#due.at) {
       probeLimit.release(); // a result has come meanwhile
       this.#armTimer();
       return;
     }
     stalls.probeStarted();
-    const run = new ProbeRun(now, now - this.#dueAt, this.#settings.timeoutMs, stalls.lostMs);
-    [this.#lastProbeAt, this.#dueAt] = [now, Number.POSITIVE_INFINITY];
-    this.#probeRequested = false;
+    const { timeoutMs } = this.#settings;
+    const startLagMs = this.#due.begin(now);
+    const run = new ProbeRun({ startedAt: now, startLagMs, timeoutMs, lostMs: stalls.lostMs, deadlines: stalls });
     this.#runs.current = run;
     this.#armTimer();
-    lateness.started(run.startLagMs);
+    lateness.started(startLagMs);
     background(this.#probe(prober, run), instance, `check ${name}`);
   }
 
@@ -178,34 +177,26 @@ export class CheckRunner {
       const result = await prober.probe(run);
       finish = () => this.#count(run, result);
     } catch (error) {
-      finish = () => this.#onProberError(error);
+      finish = () => this.#onProberError(run, error);
       isOwnFault = error instanceof ProberError;
     }
-    if (this.#runs.end(run) === "abandoned") return this.#onAbandonedEnd(run);
+    if (this.#runs.end(run) === "abandoned") return this.#armTimer(); // a second run that hangs may be abandoned now
     try {
       if (this.#stopped) return;
       if (run.late && !isOwnFault) this.#countTimeout(run);
       const isTaken = run.isCounted;
       run.isCounted = true;
       // a result after the deadline is ignored: only the next probe must be scheduled
-      return isTaken ? this.#scheduleNext(this.#lastProbeAt) : finish();
+      return isTaken ? this.#scheduleNext(this.#due.lastAt) : finish();
     } finally {
       if (!run.late) this.#releaseSlot();
     }
   }
 
-  #onAbandonedEnd({ startedAt }: ProbeRun): void {
-    const { name, deps } = this.#options;
-    this.#armTimer(); // a second run that hangs may be abandoned now
-    if (this.#stopped) return;
-    publish("abandoned-ended", { instance: deps.instance, check: name, lastedMs: deps.clock.now() - startedAt });
-  }
-
   /** Aborts a run, and then frees its slot for another check. */
   #abort(run: ProbeRun): void {
     const hasSlot = !run.late;
-    [run.late, run.abortedAt] = [true, this.#options.deps.clock.now()];
-    run.end();
+    run.abort(this.#options.deps.clock.now());
     this.#options.prober.cancel?.();
     if (hasSlot) this.#releaseSlot();
   }
@@ -238,8 +229,8 @@ export class CheckRunner {
   /** Counts a timeout at a due time, because the last probe was aborted but has not ended. */
   #countHanging({ startedAt }: ProbeRun): void {
     const now = this.#options.deps.clock.now();
-    const timing = { startedAt, startLagMs: now - this.#dueAt, since: this.#lastProbeAt };
-    this.#lastProbeAt = now;
+    const timing = { startedAt, startLagMs: now - this.#due.at, since: this.#due.lastAt };
+    this.#due.lastAt = now;
     this.#count(timing, fail("timeout", "the last probe was aborted but has not ended"));
   }
 
@@ -247,54 +238,61 @@ export class CheckRunner {
   #take(result: ProbeResult, ageMs: number): void {
     if (this.#stopped) return;
     const now = this.#options.deps.clock.now();
-    this.#lastProbeAt = now - ageMs;
+    this.#due.lastAt = now - ageMs;
     this.#count({ startedAt: now, startLagMs: 0, since: now, ageMs }, result);
   }
 
-  #onProberError(error: unknown): void {
+  #onProberError(run: ProbeRun, error: unknown): void {
+    if (this.#isSpoilt(run)) return;
     const { name, deps, listener } = this.#options;
     const reason = error instanceof ProberError ? error.reason : "prober";
     this.#proberError = { reason, detail: messageOf(error) };
     publish("prober-failed", { instance: deps.instance, check: name, reason, error });
     listener.onProberError?.(reason);
-    this.#scheduleNext(this.#lastProbeAt);
+    this.#scheduleNext(this.#due.lastAt);
   }
 
-  /** Counts a result, unless the event loop was blocked during the probe. */
+  /** Whether the event loop was blocked during the probe. Then its result is ignored, and it is probed again. */
+  #isSpoilt(timing: ProbeTiming): boolean {
+    const { name, deps } = this.#options;
+    const stall = deps.stalls.since(timing.since, stallLimitMs(this.#settings.timeoutMs));
+    this.#lastIgnored = stall !== undefined;
+    if (stall === undefined) return false;
+    deps.probeLimit.adapt(stall, deps.lateness.isLate);
+    publish("result-dropped", { instance: deps.instance, check: name, stallMs: stall.stallMs });
+    this.#scheduleNext(deps.clock.now());
+    return true;
+  }
+
   #count(timing: ProbeTiming, given: ProbeResult): void {
+    if (this.#isSpoilt(timing)) return;
     const { name, deps, listener } = this.#options;
     const { clock, instance, stalls, lateness, probeLimit } = deps;
-    const [settings, now] = [this.#settings, clock.now()];
-    const stall = stalls.since(timing.since, stallLimitMs(settings.timeoutMs));
-    if (timing.ageMs === undefined) probeLimit.adapt(stall, lateness.isLate);
-    if (stall !== undefined) {
-      publish("result-dropped", { instance, check: name, stallMs: stall.stallMs });
-      this.#lastIgnored = true;
-      this.#scheduleNext(now);
-      return;
-    }
+    const settings = this.#settings;
+    const now = clock.now();
+    if (timing.ageMs === undefined) probeLimit.adapt(undefined, lateness.isLate);
     const { startLagMs, ageMs = 0, startedAt, lostMs = stalls.lostMs } = timing;
     const latencyMs = now - startedAt;
     const result = withLatency(given, latencyMs - (stalls.lostMs - lostMs), settings);
     const { outcome, reason, detail, certificateEndsAt } = result;
     publish("probe", { instance, check: name, outcome, reason, detail, latencyMs, startLagMs, certificateEndsAt });
-    [this.#proberError, this.#lastIgnored] = [undefined, false];
+    this.#proberError = undefined;
     const { isInherited } = this.validity;
     if (!isInherited) this.validity.count(now - ageMs);
     const progress = this.verdict.count(result, settings, now);
     // a failure that decides nothing does not prolong what others have decided
     if (isInherited && progress.failures === 0) this.validity.count(now - ageMs);
     // an aborted probe needs a moment to end: counted from its start, that moment could cause a second timeout
-    this.#scheduleNext(this.#runs.current === undefined ? this.#lastProbeAt : now);
+    this.#scheduleNext(this.#runs.current === undefined ? this.#due.lastAt : now);
     const last = { discovered: result.discovered, at: clock.wallTime() - ageMs, ageMs: timing.ageMs };
     listener.onProgress(progress, { ...last, latencyMs: timing.ageMs === undefined ? latencyMs : undefined });
   }
 
   #scheduleNext(from: number): void {
-    const [{ edgeIntervalMs }, { random }] = [this.#settings, this.#options.deps];
+    const { random } = this.#options.deps;
+    const { edgeIntervalMs } = this.#settings;
     const delayMs = this.#lastIgnored ? edgeIntervalMs : nextDelayMs(this.verdict.progress, this.#settings, random);
-    const isRequested = this.#probeRequested && this.#runs.current === undefined;
-    this.#dueAt = from + (isRequested ? Math.min(delayMs, MIN_GAP_MS) : delayMs);
+    this.#due.next(from, delayMs, this.#runs.current !== undefined);
     this.#armTimer();
   }
 }

@@ -11,8 +11,8 @@
  * and a request take longer than a timeout of 1 s, and the target answers in a millisecond. So the sum of all delays, `lostMs`,
  * does not count for a deadline.
  *
- * A timer ticks every 100 ms while probes run, and every second otherwise. A late tick shows how long the event loop was
- * blocked. Results may be read before the late tick, so each result measures as well.
+ * A timer ticks every 25 ms while probes run, and every second otherwise. A late tick shows how long the event loop was
+ * blocked: all of it, but for a tick. Results may be read before the late tick, so each result measures as well.
  */
 import { publish } from "../core/channels.js";
 import type { Clock } from "../core/clock.js";
@@ -26,7 +26,7 @@ export function stallLimitMs(timeoutMs: number): number {
   return Math.min(STALL_MS, timeoutMs / 2);
 }
 
-const TICK_MS = 100;
+const TICK_MS = 25;
 
 /** Delays move the deadline of a probe by at most so many timeouts. */
 export const MAX_MOVED_TIMEOUTS = 2;
@@ -35,7 +35,7 @@ export const MAX_MOVED_TIMEOUTS = 2;
 const MIN_LATE_MS = 20;
 
 /** Delays that are kept: more than there are in the time of one probe, mostly. */
-const MAX_DELAYS = 256;
+const MAX_DELAYS = 1_024;
 
 /** While no probe runs, a stall affects no result and is only published. */
 const IDLE_TICK_MS = 1_000;
@@ -44,6 +44,14 @@ const IDLE_TICK_MS = 1_000;
 export interface Delay {
   readonly endedAt: number;
   readonly stallMs: number;
+}
+
+/** What the deadline of a probe follows from. */
+export interface ProbeTime {
+  readonly startedAt: number;
+  readonly timeoutMs: number;
+  /** `Stalls.lostMs` at the start. */
+  readonly lostMs: number;
 }
 
 export class Stalls {
@@ -119,12 +127,16 @@ export class Stalls {
   /**
    * The deadline of a probe, in monotonic time: delays since its start move it, by at most two timeouts. A stall does not,
    * because the result is ignored whatever it is.
-   * @param lostMs `lostMs` at the start
    */
-  deadlineOf({ startedAt, timeoutMs, lostMs }: Readonly<Record<"startedAt" | "timeoutMs" | "lostMs", number>>): number {
+  deadlineOf({ startedAt, timeoutMs, lostMs }: ProbeTime): number {
     const isStalled = this.since(startedAt, stallLimitMs(timeoutMs)) !== undefined;
     const movedMs = isStalled ? 0 : Math.min(this.lostMs - lostMs, MAX_MOVED_TIMEOUTS * timeoutMs);
     return startedAt + timeoutMs + movedMs;
+  }
+
+  /** Milliseconds from now to the deadline of a probe. */
+  leftMs(probe: ProbeTime): number {
+    return this.deadlineOf(probe) - this.#clock.now();
   }
 
   #tickEvery(tickMs: number): void {

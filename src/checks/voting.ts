@@ -17,9 +17,10 @@ import { publish } from "../core/channels.js";
 import type { Decision, Vote } from "../fleet/vote.js";
 import type { ReportedService } from "../registry/ports.js";
 import type { Assumption } from "./assumption.js";
+import { type Ballot, isMissed, isSameVote, NOTHING_FOUND, voteOf } from "./ballot.js";
 import type { ConfiguredCheck } from "./checks-plan.js";
 import { ShownDecisions, type ShownDecisionsDeps } from "./decisions.js";
-import { PENDING, type Progress } from "./evaluate.js";
+import type { Progress } from "./evaluate.js";
 import { Freshness } from "./freshness.js";
 import type { Isolation } from "./isolation.js";
 import { OldestVotes } from "./oldest-votes.js";
@@ -48,34 +49,6 @@ export interface VotingDeps extends ShownDecisionsDeps {
   readonly firstProbes: FirstProbes;
   readonly isolation: Isolation;
 }
-
-/** A check, and what is voted on it here. */
-interface Ballot {
-  readonly check: RunningCheck;
-  isProbed: boolean;
-  /** It is in the place of a check with another target, and nothing was decided about it. */
-  isUndecided: boolean;
-  /** Its runner was stopped. */
-  isStopped: boolean;
-  progress: Progress;
-  /** The last progress that is not a miss of a heartbeat. */
-  counted: Progress;
-  last: LastProbe | undefined;
-  /** Monotonic time of the last report of a heartbeat. */
-  reportedAt: number | undefined;
-  /** Why the prober could not probe. */
-  proberError: string | undefined;
-  isHeld: boolean;
-  workers: ReportedServices | undefined;
-  reported: readonly ReportedService[] | undefined;
-  vote: Vote | undefined;
-}
-
-const NOTHING_FOUND = {
-  ...{ progress: PENDING, counted: PENDING, isHeld: false },
-  ...{ last: undefined, reportedAt: undefined, proberError: undefined },
-  ...{ workers: undefined, reported: undefined, vote: undefined },
-} as const;
 
 /** The reason of a warning that other members dissent from: it says nothing of the target. */
 const PARTIAL = "partial";
@@ -145,6 +118,11 @@ export class Voting {
     const now = this.runnerDeps.clock.now();
     const last = this.#lastProbed;
     return (last !== undefined && hasStartedLately(last, now)) || isScheduling(this.#checks(), now);
+  }
+
+  /** Whether the probes of this member start late. */
+  get isLate(): boolean {
+    return this.runnerDeps.lateness.isLate;
   }
 
   /** The age of the oldest result that a vote follows from, as a share of its staleAfter: 0 to 1. Heartbeats do not count. */
@@ -276,24 +254,4 @@ export class Voting {
       publish("fault", { instance: this.runnerDeps.instance, where: "the fleet", error });
     }
   }
-}
-
-function isMissed({ check, progress: { state, reason } }: Ballot): boolean {
-  return check.heartbeat !== undefined && state === "failing" && reason === "missed";
-}
-
-function voteOf(ballot: Ballot, now: number): Vote {
-  const { isHeld, proberError, reportedAt, reported } = ballot;
-  const { state, reason } = ballot.progress;
-  if (isHeld) return { state: "abstaining", reason: "prober-isolated" };
-  if (proberError !== undefined) return { state: "abstaining", reason: proberError };
-  if (state === "pending") return { state: "abstaining", reason };
-  const ageMs = reportedAt === undefined || isMissed(ballot) ? undefined : now - reportedAt;
-  return { state, reason, ageMs, reported };
-}
-
-/** A report is always another vote. */
-function isSameVote(one: Vote, other: Vote): boolean {
-  const isSameState = one.state === other.state && one.reason === other.reason;
-  return isSameState && one.reported === other.reported && other.ageMs === undefined && one.ageMs === undefined;
 }

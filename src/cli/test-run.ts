@@ -68,13 +68,20 @@ export async function testCheck(declaration: CheckDeclaration, options: TestOpti
     if (prober.reserve !== undefined) await new Promise<void>((resolve) => prober.reserve?.(resolve));
     const startedAt = Date.now();
     recorder.start();
-    const outcome = await probeOnce(prober, new ProbeRun(systemClock.now(), 0, timeoutMs), options.signal);
+    const outcome = await probeOnce(prober, runOf(timeoutMs), options.signal);
     const { totalMs } = outcome;
     const context = { steps: recorder.steps, settings, isTls: source.kind === "target" && isAlwaysTls(source.url) };
     return reportOf({ ...tested, startedAt, totalMs }, recorder.steps, endOf(outcome, context));
   } finally {
     prober.close();
   }
+}
+
+/** This command has nothing else to do: it has no delays that move a deadline. */
+function runOf(timeoutMs: number): ProbeRun {
+  const startedAt = systemClock.now();
+  const deadlines = { leftMs: () => startedAt + timeoutMs - systemClock.now() };
+  return new ProbeRun({ startedAt, startLagMs: 0, timeoutMs, lostMs: 0, deadlines });
 }
 
 /** Collects the steps of a probe, with their times. */

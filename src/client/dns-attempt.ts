@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
-import type { CancelTimer, Clock } from "../core/clock.js";
+import { type CancelTimer, type Clock, setTimerInSteps } from "../core/clock.js";
 import { type DnsResponse, decodeResponse, encodeQuery, type Question } from "./dns-message.js";
 
 /** Where a name server listens; 53 is the usual port. */
@@ -15,7 +15,7 @@ export interface NameServer {
 export interface QueryOptions {
   /** In the order of the configuration. At least one. */
   readonly servers: readonly NameServer[];
-  /** How long the answer of a server is awaited. */
+  /** How long the answer of a server is awaited. Delays of this process do not count. */
   readonly timeoutMs: number;
   /** How often each server is asked. */
   readonly attempts: number;
@@ -70,7 +70,8 @@ export class DnsAttempt {
       process.nextTick(() => this.#fail(new DnsError("EBADNAME", `${this.#question.name} is not a valid name`)));
       return;
     }
-    this.#cancelTimer = this.#options.clock.setTimer(this.#options.timeoutMs, () =>
+    const { clock, timeoutMs } = this.#options;
+    this.#cancelTimer = setTimerInSteps(clock, timeoutMs, () =>
       this.#fail(new DnsError("ETIMEOUT", `the name server ${this.server.address} does not answer`)),
     );
     if (this.#options.useTcp) this.#askTcp(query);

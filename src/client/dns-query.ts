@@ -159,7 +159,8 @@ class Query {
     this.#decideNegative();
   }
 
-  #decideNegative(): void {
+  /** @param isInputRead what has arrived before is read: an answer of an earlier server may have waited for that */
+  #decideNegative(isInputRead = false): void {
     this.#cancelTimer();
     const { response, rank } = this.#negative ?? {};
     if (response === undefined || this.#isOver) return;
@@ -168,8 +169,8 @@ class Query {
       .filter(({ isOver, server }) => !isOver && earlier.includes(server))
       .map(({ startedAt }) => startedAt + CONTRADICTION_MS - this.#options.clock.now());
     const waitMs = Math.max(0, ...waits);
-    if (waitMs === 0) this.#succeed(response);
-    else this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => this.#decideNegative());
+    if (waits.length === 0 || (isInputRead && waitMs === 0)) this.#succeed(response);
+    else this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => this.#decideNegative(true));
   }
 
   #succeed(response: DnsResponse): void {

@@ -47,6 +47,22 @@ export const systemClock: Clock = {
   },
 };
 
+/** A timer in steps has so many. */
+const STEPS = 10;
+
+/**
+ * Calls `action` after `delayMs` of the time of this process. It is set in steps: a delay of the event loop, or a time in which
+ * the process was stopped, counts as one step at most. So what needs several turns of the event loop has at least ten of them.
+ */
+export function setTimerInSteps(clock: Clock, delayMs: number, action: () => void): CancelTimer {
+  let cancel: CancelTimer = () => {};
+  const wait = (steps: number) => {
+    cancel = clock.setTimer(delayMs / STEPS, steps === 1 ? action : () => wait(steps - 1));
+  };
+  wait(STEPS);
+  return () => cancel();
+}
+
 /** Settles with the work, or resolves after a time without it. */
 export async function settledWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<void> {
   let cancel: CancelTimer = () => {};

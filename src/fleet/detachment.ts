@@ -4,6 +4,9 @@
  *     attached ---- no success for a lease ----> detached ---- a success ----> attached, frozen for a lease
  *
  * A store that was gone comes back to members which all have silent peers. So for one lease nothing is taken over or given up.
+ *
+ * With `auto`, a member probes all checks if that is within its capacity: the rate of all is at most `capacity`. One whose
+ * probes are late keeps its share until they are in time: more checks would make them later.
  */
 export interface DetachmentOptions {
   readonly leaseMs: number;
@@ -11,6 +14,10 @@ export interface DetachmentOptions {
   readonly whenStoreIsGone: "auto" | "all" | "share";
   /** Probes a second. */
   readonly capacity: number;
+  /** Probes a second of all checks that are shared. */
+  readonly rate: () => number;
+  /** Whether the probes of this member start late. */
+  readonly isLate: () => boolean;
 }
 
 /** Rates are sums of fractions. */
@@ -24,6 +31,7 @@ export class Detachment {
   #isDetached = false;
   #detachedAt = Number.NEGATIVE_INFINITY;
   #frozenUntil = Number.NEGATIVE_INFINITY;
+  #probesAll = false;
 
   constructor(options: DetachmentOptions, startedAt: number) {
     this.#options = options;
@@ -32,6 +40,11 @@ export class Detachment {
 
   get isDetached(): boolean {
     return this.#isDetached;
+  }
+
+  /** Whether this member probes every check. */
+  get probesAll(): boolean {
+    return this.#probesAll;
   }
 
   /** Monotonic time at which it began last: minus infinity when it never did. */
@@ -50,12 +63,24 @@ export class Detachment {
     this.#awayMs = 0;
     if (!this.#isDetached) return false;
     this.#isDetached = false;
+    this.#probesAll = false;
     this.#frozenUntil = now + this.#options.leaseMs;
     return true;
   }
 
-  /** A beat has failed. True: the store is gone from now on. */
-  failed(now: number): boolean {
+  /**
+   * The time of a beat is over. True: the store is gone from now on, or what is probed without it has changed.
+   * @param outcome `silent`: no beat was sent, because this process does not probe now. That says nothing of the store
+   */
+  tick(outcome: "done" | "failed" | "silent", now: number): boolean {
+    const isGone = outcome === "failed" && this.#failed(now);
+    if (outcome === "silent") this.#tickedAt = now;
+    const before = this.#probesAll;
+    if (this.#isDetached) this.#probesAll = this.canProbeAll;
+    return isGone || this.#probesAll !== before;
+  }
+
+  #failed(now: number): boolean {
     const { leaseMs, beatMs } = this.#options;
     // a call fails within half a lease: more time than that was this process standing still
     this.#awayMs += Math.min(now - this.#tickedAt, leaseMs / 2 + beatMs);
@@ -66,19 +91,10 @@ export class Detachment {
     return true;
   }
 
-  /** No beat was sent, because this process does not probe now: that says nothing of the store. */
-  silent(now: number): void {
-    this.#tickedAt = now;
-  }
-
-  /** @param rate probes a second of all checks that are shared */
-  probesAll(rate: number): boolean {
-    return this.#isDetached && this.mayProbeAll(rate);
-  }
-
   /** Whether this member could probe every check. */
-  mayProbeAll(rate: number): boolean {
-    const { whenStoreIsGone, capacity } = this.#options;
-    return whenStoreIsGone === "all" || (whenStoreIsGone === "auto" && rate <= capacity + ROUNDING);
+  get canProbeAll(): boolean {
+    const { whenStoreIsGone, capacity, rate, isLate } = this.#options;
+    if (whenStoreIsGone !== "auto") return whenStoreIsGone === "all";
+    return (this.#probesAll || !isLate()) && rate() <= capacity + ROUNDING;
   }
 }

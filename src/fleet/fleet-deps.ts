@@ -36,12 +36,14 @@ export interface FleetChecks {
   decide(check: string, decision: Decision): void;
   /** Whether probes start when they are due: else no beat is sent. */
   isScheduling(): boolean;
+  /** Whether probes start late: this process has more of them than it can do in time. */
+  readonly isLate: boolean;
   /** The age of the oldest result of a probe that a vote follows from, as a share of its staleAfter. Without heartbeats. */
   stalest(): number;
 }
 
 export type FleetEvent =
-  /** Calls of the store have failed for a lease. `probesAll`: this member probes all checks until it is back. */
+  /** Calls of the store have failed for a lease. `probesAll`: this member probes all checks. It comes again when that changes. */
   | { readonly kind: "detached"; readonly probesAll: boolean; readonly fault: StoreFault | undefined }
   | { readonly kind: "attached" }
   | { readonly kind: "member-joined" | "member-left" | "member-dead"; readonly member: string; readonly run: Run }

@@ -79,7 +79,8 @@ export class Fleet {
       recordsOf: (config) => this.#seating.recordsOf(config),
       onRead: () => this.#seating.start(),
     });
-    this.#detachment = new Detachment(settings, clock.now());
+    const load = { rate: () => this.#seats.rate(), isLate: () => checks.isLate };
+    this.#detachment = new Detachment({ ...settings, ...load }, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
     this.#rounds = new Rounds({
       ...{ clock, store, run, instance, beatMs, onEvent },
@@ -232,10 +233,9 @@ export class Fleet {
 
   #tick(outcome: "done" | "failed" | "silent"): void {
     const { clock, onEvent } = this.#deps;
-    if (outcome === "silent") this.#detachment.silent(clock.now());
-    if (outcome === "failed" && this.#detachment.failed(clock.now())) {
+    if (this.#detachment.tick(outcome, clock.now())) {
+      const { probesAll } = this.#detachment;
       this.#membership.freeze(Number.POSITIVE_INFINITY);
-      const probesAll = this.#detachment.probesAll(this.#seats.rate());
       onEvent({ kind: "detached", probesAll, fault: this.readings.storeFailure?.fault });
       this.#seating.startAnew();
     }

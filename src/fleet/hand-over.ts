@@ -24,12 +24,12 @@ export interface HandOverDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly seats: Pick<Seats, "all" | "handingOver" | "rate" | "release" | "standIn">;
+  readonly seats: Pick<Seats, "all" | "handingOver" | "release" | "standIn">;
   readonly decisions: Pick<Decisions, "decide" | "isPredecessorDue">;
   readonly votes: Pick<OwnVotes, "remove">;
   readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
   readonly members: Pick<Members, "get">;
-  readonly detachment: Pick<Detachment, "isDetached" | "mayProbeAll">;
+  readonly detachment: Pick<Detachment, "canProbeAll" | "isDetached">;
   readonly seating: Pick<Seating, "isRunning">;
 }
 
@@ -90,11 +90,14 @@ export class HandOver {
   *#standIn(): Steps<void> {
     const { seats, detachment, membership, run } = this.#deps;
     const isCandidate = membership.roster.some((member) => member.run === run);
-    if (detachment.isDetached || !isCandidate || !detachment.mayProbeAll(seats.rate())) return;
+    if (detachment.isDetached || !isCandidate) return;
     let count = 0;
     for (const record of seats.all()) {
       const isOfOthers = record.role === "resting" && record.definition.scope === "shared" && record.owners.length > 0;
-      if (isOfOthers && record.decision.state !== "pending" && this.#isDeserted(record)) seats.standIn(record);
+      if (isOfOthers && record.decision.state !== "pending" && this.#isDeserted(record)) {
+        if (!detachment.canProbeAll) return;
+        seats.standIn(record);
+      }
       count += 1;
       if (count % CHECKS_A_STEP === 0) yield;
     }

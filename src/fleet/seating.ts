@@ -89,7 +89,7 @@ export class Seating {
       configs.keepAgain();
       membership.change({ config });
     }
-    decisions.isAlone = detachment.probesAll(seats.rate());
+    decisions.isAlone = detachment.probesAll;
     const before = seats.takeovers;
     const { roster, self } = membership;
     yield* seats.assign(roster, self, decisions.isAlone, detachment.frozenUntil);

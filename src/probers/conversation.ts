@@ -10,8 +10,9 @@ import type { SocketListener, TargetSocket } from "../client/target-socket.js";
 import type { SecureOptions } from "../client/tls-options.js";
 import type { CancelTimer } from "../core/clock.js";
 import type { Turn } from "./dialogue.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { openSingleConnection, type SingleConnectionOptions } from "./single-connection.js";
+import { afterShare } from "./time-share.js";
 
 /** More bytes are not read for one probe. */
 export const MAX_ANSWER_BYTES = 65_536;
@@ -50,9 +51,8 @@ export interface ConversationOptions extends SingleConnectionOptions {
 /** A prober that connects and holds a dialogue. */
 export function openConversation(options: ConversationOptions): Prober {
   const { evaluate } = options;
-  return openSingleConnection(options, async (socket, timeoutMs) => {
-    const endsAt = options.clock.now() + timeoutMs;
-    const result = await new DialogueListener(socket, options, endsAt).result;
+  return openSingleConnection(options, async (socket, context) => {
+    const result = await new DialogueListener(socket, options, context).result;
     return result.outcome === "pass" && evaluate !== undefined ? evaluate(socket) : result;
   });
 }
@@ -63,7 +63,7 @@ class DialogueListener implements SocketListener {
   readonly #socket: TargetSocket;
   readonly #options: ConversationOptions;
   readonly #turns: readonly Turn[];
-  readonly #endsAt: number;
+  readonly #context: ProbeContext;
   readonly #unused = new UnusedBytes();
   #resolve: (result: ProbeResult) => void = () => {};
   #reject: (error: Error) => void = () => {};
@@ -77,12 +77,12 @@ class DialogueListener implements SocketListener {
   /** Something was read since the connection, or its TLS, was ready. */
   #hasRead = false;
 
-  /** Begins when the connection is there. @param endsAt the deadline, on the clock */
-  constructor(socket: TargetSocket, options: ConversationOptions, endsAt: number) {
+  /** Begins when the connection is there. */
+  constructor(socket: TargetSocket, options: ConversationOptions, context: ProbeContext) {
     this.#socket = socket;
     this.#options = options;
     this.#turns = options.turns;
-    this.#endsAt = endsAt;
+    this.#context = context;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -151,13 +151,12 @@ class DialogueListener implements SocketListener {
     const { clock } = this.#options;
     this.#cancelQuiet();
     if (this.#socket.tlsVersion !== "TLSv1.3" || this.#hasRead) this.#resolve(PASS);
-    else this.#cancelQuiet = clock.setTimer(this.#quietLeftMs(), () => this.#resolve(PASS));
+    else this.#cancelQuiet = afterShare(this.#context, this.#quietLeftMs(), clock, () => this.#resolve(PASS));
   }
 
-  /** Half of the time that is left at most. The deadline may have moved: delays of healthbridge itself do not count for it. */
+  /** Half of the time that is left at most. */
   #quietLeftMs(): number {
-    const leftMs = this.#endsAt - this.#options.clock.now();
-    return leftMs > 0 ? Math.min(this.#quietMs, leftMs / 2) : MIN_QUIET_MS;
+    return Math.min(this.#quietMs, Math.max(0, this.#context.leftMs() / 2));
   }
 
   /** Whether a turn is over. Only the first result counts, so what comes after a failure does not matter. */

@@ -74,10 +74,10 @@ export class HttpProber implements Prober {
     this.#tokens = openTokens(this.#request, deps, options);
   }
 
-  async probe({ timeoutMs }: ProbeContext): Promise<ProbeResult> {
+  async probe(context: ProbeContext): Promise<ProbeResult> {
     try {
       const isPlain = this.#tokens === undefined && this.#options.followRedirects === undefined;
-      const response = await (isPlain ? this.#client.send(this.#request, timeoutMs) : this.#respond(timeoutMs));
+      const response = await (isPlain ? this.#client.send(this.#request, context.timeoutMs) : this.#respond(context));
       if (!response.isReusable) this.#client.close();
       this.#deps.resolver.trace?.({
         kind: "answered",
@@ -102,36 +102,31 @@ export class HttpProber implements Prober {
   }
 
   /** Asks with a token, and once more with a new one when the target refuses it. */
-  async #respond(timeoutMs: number): Promise<HttpResponse> {
+  async #respond(context: ProbeContext): Promise<HttpResponse> {
     const tokens = this.#tokens;
-    const endsAt = this.#deps.clock.now() + timeoutMs;
-    if (tokens === undefined) return this.#follow(this.#request, endsAt);
-    const authorize = () => tokens.authorize(this.#request, this.#leftUntil(endsAt));
-    const response = await this.#follow(await authorize(), endsAt);
+    if (tokens === undefined) return this.#follow(this.#request, context);
+    const authorize = () => {
+      requireTime(context);
+      return tokens.authorize(this.#request, context);
+    };
+    const response = await this.#follow(await authorize(), context);
     if (response.status !== 401) return response;
     if (!response.isReusable) this.#client.close();
     tokens.invalidate();
-    return this.#follow(await authorize(), endsAt);
+    return this.#follow(await authorize(), context);
   }
 
   /** Sends a request, and those that redirects ask for. */
-  async #follow(first: HttpClientRequest, endsAt: number): Promise<HttpResponse> {
+  async #follow(first: HttpClientRequest, context: ProbeContext): Promise<HttpResponse> {
     const isFollowing = this.#options.followRedirects !== undefined;
     let request = first;
     for (let redirects = 0; ; redirects += 1) {
-      const response = await this.#client.send(request, this.#leftUntil(endsAt));
+      const response = await this.#client.send(request, requireTime(context));
       const next = isFollowing ? readRedirect(this.#target, request, response) : undefined;
       if (typeof next !== "object" || redirects === MAX_REDIRECTS) return response;
       if (!response.isReusable) this.#client.close();
       request = next;
     }
-  }
-
-  #leftUntil(endsAt: number): number {
-    const leftMs = endsAt - this.#deps.clock.now();
-    // `cancel` came between two requests: there was none to end
-    if (leftMs <= 0) throw new BrokenCall("cancelled", "the deadline is over");
-    return leftMs;
   }
 
   /** Says where a redirect leads and why it was not followed, and removes the token from the text. */
@@ -153,6 +148,13 @@ export class HttpProber implements Prober {
     if (certificateEndsAt === undefined) return result;
     return withCertificate(result, certificateEndsAt, this.#deps.clock.wallTime(), this.#options.tls?.warnBefore);
   }
+}
+
+/** The time that is left for the next request. @throws BrokenCall: `cancel` came between two requests, and had none to end */
+function requireTime(context: ProbeContext): number {
+  const leftMs = context.leftMs();
+  if (leftMs <= 0) throw new BrokenCall("cancelled", "the deadline is over");
+  return leftMs;
 }
 
 function openClient(

@@ -57,6 +57,7 @@ export function openMysql(target: URL, deps: ProberDeps, options: ProberOptions)
   const settings = {
     ...credentialsOf(target, options),
     ...(database === "" ? {} : { database }),
+    connectTimeout: 0, // the deadline of the probe ends it
     ...(secure === undefined ? {} : { ssl: {} }), // ask for TLS; `startTls` below makes it
   };
   const load = async () => {

@@ -17,9 +17,10 @@ import { tlsOptions } from "../client/tls-options.js";
 import { OptionError } from "../core/option-error.js";
 import { requestOf } from "./http-request.js";
 import { OAUTH_METHODS, type OAuthClient, type ProberDeps, type ProberOptions, reuseOptionsOf } from "./options.js";
-import { ProberError } from "./prober.js";
+import { type ProbeContext, ProberError } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { formEncoded, hostOf } from "./target.js";
+import { afterShare } from "./time-share.js";
 
 const MAX_BODY_BYTES = 65_536;
 
@@ -71,9 +72,8 @@ export class TokenSource {
   }
 
   /** The request with a token. The same object as long as the token is the same. @throws ProberError `auth-server` */
-  async authorize(from: HttpClientRequest, timeoutMs: number): Promise<HttpClientRequest> {
-    if (this.#token === undefined || this.#clock.now() >= this.#token.renewAt)
-      this.#token = await this.#fetch(timeoutMs / 2);
+  async authorize(from: HttpClientRequest, context: ProbeContext): Promise<HttpClientRequest> {
+    if (this.#token === undefined || this.#clock.now() >= this.#token.renewAt) this.#token = await this.#fetch(context);
     const token = this.#token;
     if (this.#authorized?.from !== from || this.#authorized.token !== token) {
       const fields = new Map([...from.fields, ["authorization", `Bearer ${token.text}`]]);
@@ -95,8 +95,9 @@ export class TokenSource {
     this.#client.close();
   }
 
-  async #fetch(timeoutMs: number): Promise<Token> {
-    const stopTimer = this.#clock.setTimer(timeoutMs, () => this.#client.cancel());
+  async #fetch(context: ProbeContext): Promise<Token> {
+    const timeoutMs = context.leftMs() / 2;
+    const stopTimer = afterShare(context, timeoutMs, this.#clock, () => this.#client.cancel());
     try {
       const response = await this.#client.send(this.#request, timeoutMs);
       return readToken(await decodeContent(response, MAX_BODY_BYTES), this.#clock.now());

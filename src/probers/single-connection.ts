@@ -6,7 +6,7 @@ import { BrokenCall } from "../client/broken-call.js";
 import { TargetSocket, type TargetSocketOptions } from "../client/target-socket.js";
 import type { Clock } from "../core/clock.js";
 import type { DurationLike } from "../core/duration.js";
-import { type ProbeResult, type Prober, withCertificate } from "./prober.js";
+import { type ProbeContext, type ProbeResult, type Prober, withCertificate } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 
 export interface SingleConnectionOptions {
@@ -18,17 +18,17 @@ export interface SingleConnectionOptions {
 /** @param ask what is said on a connection, and decides; it may begin before the connection is made */
 export function openSingleConnection(
   { address, clock, warnBefore }: SingleConnectionOptions,
-  ask: (socket: TargetSocket, timeoutMs: number) => Promise<ProbeResult>,
+  ask: (socket: TargetSocket, context: ProbeContext) => Promise<ProbeResult>,
 ): Prober {
   let socket: TargetSocket | undefined;
   const cancel = () =>
     socket?.close(socket.connectError ?? new BrokenCall("cancelled", "no connection within the timeout"));
   return {
-    async probe({ timeoutMs }) {
-      const own = new TargetSocket(address, timeoutMs);
+    async probe(context) {
+      const own = new TargetSocket(address, context.timeoutMs);
       socket = own;
       try {
-        return withCertificate(await ask(own, timeoutMs), own.certificateEndsAt, clock.wallTime(), warnBefore);
+        return withCertificate(await ask(own, context), own.certificateEndsAt, clock.wallTime(), warnBefore);
       } catch (error) {
         return withCertificate(resultOfError(error), own.certificateEndsAt, clock.wallTime());
       } finally {

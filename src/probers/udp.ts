@@ -17,9 +17,10 @@ import { OptionError, type Path } from "../core/option-error.js";
 import { MAX_ANSWER_BYTES, missingAnswer } from "./conversation.js";
 import { compileDialogue, refuseStartTls, type Turn } from "./dialogue.js";
 import type { ProberDeps, ProberOptions } from "./options.js";
-import { fail, PASS, type ProbeResult, type Prober } from "./prober.js";
+import { fail, PASS, type ProbeContext, type ProbeResult, type Prober } from "./prober.js";
 import { resultOfError } from "./reasons.js";
 import { hostOf } from "./target.js";
+import { afterShare } from "./time-share.js";
 
 /** So many bytes are counted for a shorter datagram: a target may send empty ones without end. */
 const MIN_COUNTED_BYTES = 64;
@@ -32,11 +33,11 @@ export function openUdp(target: URL, { resolver, clock }: ProberDeps, options: P
   let exchange: DatagramExchange | undefined;
   const cancel = () => exchange?.cancel();
   return {
-    async probe({ timeoutMs }) {
+    async probe(context) {
       const own = new DatagramExchange(turns, clock);
       exchange = own;
       try {
-        return await own.run({ host, port, resolver }, timeoutMs);
+        return await own.run({ host, port, resolver }, context);
       } catch (error) {
         return resultOfError(error);
       }
@@ -79,14 +80,13 @@ class DatagramExchange {
   }
 
   /** Rejects with the error of the socket or the resolver. */
-  async run(address: UdpAddress, timeoutMs: number): Promise<ProbeResult> {
-    const endsAt = this.#clock.now() + timeoutMs;
-    const keepsAlive = setTimeout(() => {}, timeoutMs); // the resolver does not
+  async run(address: UdpAddress, context: ProbeContext): Promise<ProbeResult> {
+    const keepsAlive = setTimeout(() => {}, context.timeoutMs); // the resolver does not
     const names = new AddressQueue(address);
     this.#endWait = () => names.cancel();
     if (this.#isCancelled) names.cancel();
     try {
-      return await this.#try(names, address.port, endsAt);
+      return await this.#try(names, address.port, context);
     } finally {
       names.close();
       clearTimeout(keepsAlive);
@@ -94,7 +94,7 @@ class DatagramExchange {
   }
 
   /** Tries one address after the other. Those of the second family may become known while the first one is tried. */
-  async #try(names: AddressQueue, port: number, endsAt: number): Promise<ProbeResult> {
+  async #try(names: AddressQueue, port: number, context: ProbeContext): Promise<ProbeResult> {
     let last: ProbeResult | undefined;
     let fault: unknown;
     for (;;) {
@@ -107,8 +107,8 @@ class DatagramExchange {
       let stopTimer = () => {};
       names.onMore = () => {
         stopTimer();
-        const share = Math.max(0, endsAt - this.#clock.now()) / (names.left + 1);
-        if (names.left > 0) stopTimer = this.#clock.setTimer(share, () => attempt.end());
+        const shareMs = Math.max(0, context.leftMs()) / (names.left + 1);
+        if (names.left > 0) stopTimer = afterShare(context, shareMs, this.#clock, () => attempt.end());
       };
       names.onMore();
       try {

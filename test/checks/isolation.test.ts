@@ -245,6 +245,7 @@ test("a held check that is removed is no longer counted, and maxHold can be set"
   await site.clock.advance(10_000);
   assert.equal(site.held.at(-1), 5);
   site.engine.remove("c0");
+  await site.clock.advance(0);
   assert.equal(site.held.at(-1), 4);
   await site.clock.advance(4_000);
   assert.deepEqual(site.transitions.slice(1), [

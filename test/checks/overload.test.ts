@@ -97,9 +97,9 @@ describe("turns of 300 ms, each too short to be a stall", () => {
 
 describe("of the probes that wait for a slot", () => {
   /** A limit of one slot, which is in use, and the names in the order of their starts. */
-  function limited() {
+  function limited(nextTurn: (action: () => void) => void = () => {}) {
     const started: string[] = [];
-    const limit = new ConcurrencyLimit(() => {}, 1);
+    const limit = new ConcurrencyLimit(nextTurn, 1);
     limit.acquire(() => {}, { isCurrent: false });
     const add = (name: string, result = { isCurrent: true }) => limit.acquire(() => started.push(name), result);
     return { started, add, release: () => limit.release() };
@@ -158,6 +158,25 @@ describe("of the probes that wait for a slot", () => {
     assert.equal(limit.maxRunning, 256);
     release();
     assert.equal(running, 150, "what the limit has held back starts");
+  });
+
+  test("100,000 starts whose results become stale at once are looked at in parts, and all start", () => {
+    const { started, add, release } = limited((action) => action());
+    let looks = 0;
+    let isCurrent = true;
+    const result = {
+      get isCurrent() {
+        looks += 1;
+        return isCurrent;
+      },
+    };
+    for (let number = 0; number < 100_000; number += 1) add(`${number}`, result);
+    isCurrent = false;
+    looks = 0;
+    release();
+    assert.ok(looks <= 1_000, `${looks} looks`);
+    for (let left = 1; left < 100_000; left += 1) release();
+    assert.equal(new Set(started).size, 100_000);
   });
 
   test("all start, when all results become stale", () => {

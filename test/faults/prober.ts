@@ -8,6 +8,8 @@ import { NameServer } from "../support/name-server.js";
 interface Spec {
   readonly checks: Readonly<Record<string, readonly [url: string, options: CheckOptions]>>;
   readonly isolation?: IsolationOptions;
+  /** Print each result that counts. */
+  readonly tellsProbes?: boolean;
   /** Names that it knows, from a name server of its own. */
   readonly names?: Readonly<Record<string, { readonly ttl: number; readonly addresses: readonly string[] }>>;
 }
@@ -18,6 +20,8 @@ const spec: Spec = JSON.parse(process.argv[2] ?? "{}");
 const options: HealthOptions = spec.names === undefined ? {} : { nameServers: [await nameServerOf(spec.names)] };
 const health = new Health(options);
 health.onTransition(({ subject, name, to, reason }) => print({ kind: subject, name, to, reason }));
+if (spec.tellsProbes === true)
+  subscribe("probe", ({ check, outcome }) => print({ kind: "probe", name: check, outcome }));
 subscribe("isolation", ({ held }) => print({ kind: "isolation", held }));
 for (const [name, [url, settings]] of Object.entries(spec.checks)) health.check(name, url, settings);
 if (spec.isolation !== undefined) health.isolate(spec.isolation);

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Detachment, type DetachmentOptions } from "../../src/fleet/detachment.js";
 
-const OPTIONS: DetachmentOptions = { leaseMs: 5_000, beatMs: 1_000, whenStoreIsGone: "auto", capacity: 10 };
+const OPTIONS: DetachmentOptions = {
+  ...{ leaseMs: 5_000, beatMs: 1_000, whenStoreIsGone: "auto", capacity: 10 },
+  ...{ rate: () => 10, isLate: () => false },
+};
 
 /** When beats end: f fails, s succeeds, `-` was not sent. */
 type Ends = readonly (readonly [at: number, outcome: string])[];
@@ -13,8 +16,8 @@ function goneAt(...ends: Ends): number | undefined {
   let goneAt: number | undefined;
   for (const [at, outcome] of ends) {
     if (outcome === "s") detachment.succeeded(at);
-    if (outcome === "-") detachment.silent(at);
-    if (outcome === "f" && detachment.failed(at)) goneAt ??= at;
+    if (outcome === "-") detachment.tick("silent", at);
+    if (outcome === "f" && detachment.tick("failed", at)) goneAt ??= at;
   }
   return goneAt;
 }
@@ -121,15 +124,15 @@ describe("a store that is back", () => {
     const detachment = new Detachment(OPTIONS, 0);
     assert.equal(detachment.frozenUntil, Number.NEGATIVE_INFINITY);
     assert.equal(detachment.succeeded(1_000), false);
-    detachment.failed(4_000);
-    assert.equal(detachment.failed(7_000), true);
+    detachment.tick("failed", 4_000);
+    assert.equal(detachment.tick("failed", 7_000), true);
     assert.equal(detachment.isDetached, true);
     assert.equal(detachment.succeeded(9_000), true);
     assert.equal(detachment.isDetached, false);
     assert.equal(detachment.frozenUntil, 14_000);
     assert.equal(detachment.succeeded(10_000), false);
     assert.equal(detachment.frozenUntil, 14_000);
-    assert.equal(detachment.failed(12_000), false, "a new lease");
+    assert.equal(detachment.tick("failed", 12_000), false, "a new lease");
   });
 });
 
@@ -144,10 +147,54 @@ describe("a member without a store probes all checks", () => {
   ];
   for (const [whenStoreIsGone, rate, probesAll] of rows)
     it(`${whenStoreIsGone}, ${rate} of 10 probes a second: ${probesAll}`, () => {
-      const detachment = new Detachment({ ...OPTIONS, whenStoreIsGone }, 0);
-      assert.equal(detachment.probesAll(rate), false, "not while it is there");
-      detachment.failed(3_000);
-      detachment.failed(6_000);
-      assert.equal(detachment.probesAll(rate), probesAll);
+      const detachment = new Detachment({ ...OPTIONS, whenStoreIsGone, rate: () => rate }, 0);
+      detachment.tick("failed", 3_000);
+      assert.equal(detachment.probesAll, false, "not while it is there");
+      assert.equal(detachment.tick("failed", 6_000), true);
+      assert.equal(detachment.probesAll, probesAll);
     });
+});
+
+describe("a member whose probes are late, when the store goes,", () => {
+  const detached = (options: Partial<DetachmentOptions>) => {
+    const detachment = new Detachment({ ...OPTIONS, ...options }, 0);
+    detachment.tick("failed", 3_000);
+    assert.equal(detachment.tick("failed", 6_000), true, "the store is gone all the same");
+    return detachment;
+  };
+
+  it("keeps its share with auto, and probes all as soon as they are in time", () => {
+    let isLate = true;
+    const detachment = detached({ isLate: () => isLate });
+    assert.deepEqual([detachment.isDetached, detachment.probesAll], [true, false]);
+    assert.equal(detachment.tick("silent", 7_000), false, "nothing has changed");
+    isLate = false;
+    assert.equal(detachment.tick("failed", 8_000), true, "what it probes has changed");
+    assert.equal(detachment.probesAll, true);
+  });
+
+  it("probes all with all, and its share with share", () => {
+    const isLate = () => true;
+    assert.equal(detached({ isLate, whenStoreIsGone: "all" }).probesAll, true);
+    assert.equal(detached({ isLate, whenStoreIsGone: "share" }).probesAll, false);
+  });
+
+  it("goes on with all of them when they get late by that: none of them would have another prober", () => {
+    let isLate = false;
+    const detachment = detached({ isLate: () => isLate });
+    isLate = true;
+    assert.equal(detachment.tick("failed", 8_000), false);
+    assert.equal(detachment.probesAll, true);
+  });
+
+  it("decides it anew when the store goes again", () => {
+    let isLate = false;
+    const detachment = detached({ isLate: () => isLate });
+    detachment.succeeded(8_000);
+    assert.equal(detachment.probesAll, false);
+    isLate = true;
+    detachment.tick("failed", 11_000);
+    detachment.tick("failed", 14_000);
+    assert.deepEqual([detachment.isDetached, detachment.probesAll], [true, false]);
+  });
 });

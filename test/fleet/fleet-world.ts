@@ -151,6 +151,7 @@ export class TestMember {
   }[] = [];
   probes = 0;
   isScheduling = true;
+  isLate = false;
   /** What its beats say of the age of its probes. `undefined`: as it is. */
   stalest: number | undefined;
   isEnded = false;
@@ -206,6 +207,7 @@ export class TestMember {
   }
 
   #checks(): FleetChecks {
+    const isLate = () => this.isLate;
     return {
       probe: (check, from) => this.#probe(check, from),
       rest: (check) => {
@@ -223,6 +225,9 @@ export class TestMember {
         if (state !== before) this.decisions.push({ at: this.#world.clock.now(), check, state, reason });
       },
       isScheduling: () => this.isScheduling,
+      get isLate() {
+        return isLate();
+      },
       stalest: () => {
         if (this.stalest !== undefined) return this.stalest;
         const now = this.#world.clock.now();

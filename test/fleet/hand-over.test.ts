@@ -27,8 +27,7 @@ class Bench {
   /** When member b was heard. */
   heardAt = 1_000;
   readonly calls: string[] = [];
-  readonly detachment = { isDetached: false, mayProbeAll: (rate: number) => rate <= 4_000 };
-  rate = 1;
+  readonly detachment = { isDetached: false, canProbeAll: true };
   readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
   readonly seating = { isRunning: false };
   readonly handOver: HandOver;
@@ -43,7 +42,6 @@ class Bench {
       seats: {
         handingOver: this.handingOver,
         all: () => this.resting,
-        rate: () => this.rate,
         standIn: call("stand in for"),
         release: (record) => {
           call("release")(record);
@@ -169,7 +167,7 @@ describe("a member stands in for owners that are not heard", () => {
       (bench) => (bench.detachment.isDetached = true),
       false,
     ],
-    ["not when all checks are beyond its capacity", (bench) => (bench.rate = 4_001), false],
+    ["not when all checks are beyond its capacity", (bench) => (bench.detachment.canProbeAll = false), false],
     ["not for a check that it probes already", (_, record) => (record.role = "probing"), false],
     ["not for one that it hands over already", (_, record) => (record.role = "handing-over"), false],
     ["not for one that no member may probe", (_, record) => (record.owners = []), false],

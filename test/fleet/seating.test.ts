@@ -17,7 +17,7 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly calls: string[] = [];
   readonly decisions = { isAlone: false, reviewAll: () => void this.calls.push("review") };
-  readonly detachment = { frozenUntil: 0, capacity: 0, probesAll: (rate: number) => rate <= this.detachment.capacity };
+  readonly detachment = { frozenUntil: 0, probesAll: false };
   readonly membership: { roster: readonly RosterMember[]; self: RosterMember; change(to: { config?: string }): void };
   readonly seats: Seats;
   readonly seating: Seating;
@@ -155,20 +155,17 @@ describe("what is told of it", () => {
 });
 
 describe("a store that is gone or back", () => {
-  it("makes this member probe all, within its capacity, and each check is decided anew", async () => {
+  it("makes this member probe all, or its share, and each check is decided anew", async () => {
     const bench = new Bench();
     bench.membership.roster = [B];
-    await bench.define(definition("x", { rate: 5 }));
-    for (const [capacity, isAlone] of [
-      [4, false],
-      [5, true],
-    ] as const) {
-      bench.detachment.capacity = capacity;
+    await bench.define(definition("x"));
+    for (const isAlone of [false, true]) {
+      bench.detachment.probesAll = isAlone;
       bench.seating.startAnew();
       assert.deepEqual(await bench.taken(), isAlone ? ["review", "probe x", "seated"] : ["review", "seated"]);
       assert.equal(bench.decisions.isAlone, isAlone);
     }
-    bench.detachment.capacity = 0;
+    bench.detachment.probesAll = false;
     bench.detachment.frozenUntil = 7_000;
     bench.seating.startAnew();
     await bench.taken();

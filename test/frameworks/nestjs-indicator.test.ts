@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { nestIndicator } from "../../src/nestjs.js";
 import { openFunction } from "../../src/probers/function.js";
+import { contextOf } from "../probers/probing.js";
 import { tableOf } from "../support/readme.js";
 
 /** What a check makes of an indicator: the outcome and its detail. */
 async function probe(indicator: () => unknown): Promise<string> {
   const prober = openFunction(nestIndicator(indicator));
-  const { outcome, detail = "" } = await prober.probe({ signal: new AbortController().signal, timeoutMs: 1_000 });
+  const { outcome, detail = "" } = await prober.probe(contextOf(1_000, new AbortController().signal));
   return detail === "" ? outcome : `${outcome}: ${detail}`;
 }
 

@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { MAX_GOODBYE_MS } from "../../src/client/goodbyes.js";
 import { Health } from "../../src/daemon/health.js";
 import { openTarget } from "../../src/probers/schemes.js";
-import { probe, verdict } from "../probers/probing.js";
+import { contextOf, probe, verdict } from "../probers/probing.js";
 import { DaemonProcess } from "../support/daemon-process.js";
 import { eventually, pause } from "../support/eventually.js";
 import { startStopwatch } from "../support/stopwatch.js";
@@ -73,14 +73,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
       await becomes("SERVING");
 
       const stranger = openTarget(url({ password: "wrong" }));
-      const {
-        outcome,
-        reason,
-        detail = "",
-      } = await stranger.probe({
-        signal: AbortSignal.timeout(10_000),
-        timeoutMs: 10_000,
-      });
+      const { outcome, reason, detail = "" } = await stranger.probe(contextOf(10_000));
       stranger.close();
       assert.deepEqual([outcome, reason], ["fail", "auth"], detail);
       assert.ok(!detail.includes("wrong"), detail);
@@ -103,7 +96,7 @@ for (const [name, { prepare, password, faults }] of Object.entries(SERVERS)) {
       prepared.certify(90);
       await eventually(async () => {
         const gone = openTarget(url());
-        const found = await gone.probe({ signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 });
+        const found = await gone.probe(contextOf(5_000));
         gone.close();
         return found.reason === "refused";
       }, "its port is refused");

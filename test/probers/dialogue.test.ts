@@ -6,7 +6,7 @@ import { HealthError } from "../../src/core/health-error.js";
 import type { DialogueStep, ProberOptions } from "../../src/probers/options.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually } from "../support/eventually.js";
-import { probe } from "./probing.js";
+import { contextOf, probe } from "./probing.js";
 import { rawTarget, silentTarget } from "./targets.js";
 
 /** Probes a target once; its connection must be gone afterwards. */
@@ -251,7 +251,7 @@ test("options without an effect are refused: tls without startTls, startTls else
 test("a probe that is cancelled ends at once, and its connection too", async () => {
   const target = await silentTarget();
   const prober = openTarget(`tcp://127.0.0.1:${target.port}`, systemDeps(), { dialogue: [{ expect: "x" }] });
-  const probing = prober.probe({ signal: new AbortController().signal, timeoutMs: 60_000 });
+  const probing = prober.probe(contextOf(60_000, new AbortController().signal));
   await eventually(() => target.accepted === 1, "connected");
   prober.close();
   assert.equal((await probing).reason, "timeout");

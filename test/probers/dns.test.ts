@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { openTarget } from "../../src/probers/schemes.js";
 import { NameServer } from "../support/name-server.js";
-import { probe, verdict } from "./probing.js";
+import { contextOf, probe, verdict } from "./probing.js";
 
 test("a name with a record of the type passes, at the given server", async (t) => {
   const server = await NameServer.start(t);
@@ -21,7 +21,7 @@ test("a given server is checked itself: silence is a timeout, an error is an ans
   server.failing = true;
   assert.equal(await verdict(prober), "fail answer");
   server.silent = true;
-  const { outcome, reason } = await prober.probe({ signal: AbortSignal.timeout(300), timeoutMs: 300 });
+  const { outcome, reason } = await prober.probe(contextOf(300));
   assert.deepEqual([outcome, reason], ["fail", "timeout"]);
   assert.equal(await verdict(openTarget("dns://127.0.0.1:1/db.test")), "fail refused");
 });

@@ -12,6 +12,7 @@ import type { ProbeResult } from "../../src/probers/prober.js";
 import { ProgramGroups } from "../../src/probers/program.js";
 import { eventually } from "../support/eventually.js";
 import { findProcesses } from "../support/processes.js";
+import { contextOf } from "./probing.js";
 
 const environment = { PATH: process.env.PATH, HOME: "/", SECRET: "hunter2" };
 const groups = new ProgramGroups();
@@ -20,10 +21,7 @@ const open = (command: readonly string[], expect: Expectation = {}) =>
 
 /** Runs a program; aborted after `timeoutMs`. */
 async function run(command: readonly string[], timeoutMs = 20_000, expect: Expectation = {}) {
-  const { outcome, reason, detail } = await open(command, expect).probe({
-    signal: AbortSignal.timeout(timeoutMs),
-    timeoutMs,
-  });
+  const { outcome, reason, detail } = await open(command, expect).probe(contextOf(timeoutMs));
   return { verdict: reason === undefined ? outcome : `${outcome} ${reason}`, detail: detail ?? "" };
 }
 
@@ -175,7 +173,7 @@ test("secrets of the environment and of the arguments are masked in the detail",
   const command = [...sh(script), "x", "--token", "arg-secret-1", "--password=arg-secret-2", "http://u:arg-p%@h/"];
   const { prober } = opener.open({ kind: "exec", command }, {}, false);
   const result = await new Promise<ProbeResult>((resolve) =>
-    prober.reserve?.(() => resolve(prober.probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 }))),
+    prober.reserve?.(() => resolve(prober.probe(contextOf(20_000)))),
   );
   assert.equal(result.detail, "exit code 1: --token *** --password=*** *** *** harmless-value");
 });
@@ -237,8 +235,7 @@ test("of 100 MB of output the end is kept, and a program that closes its output 
 
 test("many runs leave no zombie [C34]", async () => {
   const prober = open(["/bin/true"]);
-  for (let times = 0; times < 100; times += 1)
-    await prober.probe({ signal: AbortSignal.timeout(20_000), timeoutMs: 20_000 });
+  for (let times = 0; times < 100; times += 1) await prober.probe(contextOf(20_000));
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(/\s+/).filter(Boolean);
   const zombies = children.filter((pid) => {
     try {
@@ -266,7 +263,7 @@ test("at most eight programs run at the same time; the ninth waits, and its dead
     prober.reserve?.(() => {
       started.push(index);
       const signal = aborts[index]?.signal ?? AbortSignal.abort();
-      void prober.probe({ signal, timeoutMs: 20_000 }).then(() => ended.push(index));
+      void prober.probe(contextOf(20_000, signal)).then(() => ended.push(index));
     });
   await eventually(() => findProcesses(mark).length === 8, "eight run");
   assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6, 7]);

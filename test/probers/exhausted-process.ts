@@ -9,6 +9,7 @@ import { systemClock } from "../../src/core/clock.js";
 import { openExec } from "../../src/probers/exec.js";
 import { ProgramGroups } from "../../src/probers/program.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
+import { contextOf } from "./probing.js";
 
 const targets = process.argv.slice(2);
 const exec = openExec(["/bin/true"], {
@@ -36,7 +37,7 @@ const verdicts: string[] = [];
 for (const prober of probers) {
   takeAll();
   try {
-    const { outcome, reason } = await prober.probe({ signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 });
+    const { outcome, reason } = await prober.probe(contextOf(5_000));
     verdicts.push(`${outcome} ${reason}`);
   } catch (error) {
     const { name, reason, stack } = Object(error);

@@ -8,7 +8,7 @@ import type { ProberOptions } from "../../src/probers/options.js";
 import type { Prober } from "../../src/probers/prober.js";
 import { openTarget, systemDeps } from "../../src/probers/schemes.js";
 import { eventually, inTime } from "../support/eventually.js";
-import { probe, start, verdict } from "./probing.js";
+import { contextOf, probe, start, verdict } from "./probing.js";
 import { httpTarget, rawTarget, type Target } from "./targets.js";
 
 interface Given {
@@ -319,7 +319,7 @@ test("with reuse: false, the connection is closed even if the target would keep 
 test("a probe leaves no listener on its signal", () =>
   withTarget(answering(200), async (prober) => {
     const { signal } = new AbortController();
-    for (let round = 0; round < 2; round += 1) await prober.probe({ signal, timeoutMs: 60_000 });
+    for (let round = 0; round < 2; round += 1) await prober.probe(contextOf(60_000, signal));
     assert.equal(getEventListeners(signal, "abort").length, 0);
   }));
 

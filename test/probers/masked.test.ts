@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { maskSecrets } from "../../src/probers/masked.js";
 import { fail, PASS, type Prober, ProberError } from "../../src/probers/prober.js";
+import { contextOf } from "./probing.js";
 
-const CONTEXT = { signal: new AbortController().signal, timeoutMs: 1_000 };
+const CONTEXT = contextOf(1_000, new AbortController().signal);
 const PASSWORD = "p@ss/wörd+1";
 const URL_TEXT = `https://admin:${encodeURIComponent(PASSWORD)}@db.example/`;
 const HEADERS = { Authorization: "Bearer abcdefgh12345", "X-Api-Key": "0123-4567-89", Accept: "text/plain" };

@@ -1,12 +1,18 @@
 /** Probes a target as a runner does: with a deadline on the real clock. */
-import type { ProbeResult, Prober } from "../../src/probers/prober.js";
+import type { ProbeContext, ProbeResult, Prober } from "../../src/probers/prober.js";
 
 /** Far more than loopback needs, also on a loaded machine. */
 export const TIMEOUT_MS = 10_000;
 
+/** The time of a probe that begins now, without delays of this process. */
+export function contextOf(timeoutMs: number, signal = AbortSignal.timeout(timeoutMs)): ProbeContext {
+  const endsAt = performance.now() + timeoutMs;
+  return { signal, timeoutMs, leftMs: () => endsAt - performance.now() };
+}
+
 /** Starts a probe that ends with a signal, also of a prober that has `cancel` instead. */
 export function start(prober: Prober, signal: AbortSignal, timeoutMs: number): Promise<ProbeResult> {
-  const probing = prober.probe({ signal, timeoutMs });
+  const probing = prober.probe(contextOf(timeoutMs, signal));
   const cancel = () => prober.cancel?.();
   if (signal.aborted) cancel();
   else signal.addEventListener("abort", cancel, { once: true });

@@ -7,6 +7,7 @@ import { createPressureCheck, type PressureLimits } from "../../src/probers/pres
 import { processPressure } from "../../src/probers/process-pressure.js";
 import { eventually, pause } from "../support/eventually.js";
 import { VirtualClock } from "../support/virtual-clock.js";
+import { contextOf } from "./probing.js";
 
 const MB = 2 ** 20;
 
@@ -29,10 +30,7 @@ function pressured(limits: PressureLimits) {
 }
 
 const probe = async (check: CheckFunction) => {
-  const { outcome, detail } = await openFunction(check).probe({
-    signal: new AbortController().signal,
-    timeoutMs: 1_000,
-  });
+  const { outcome, detail } = await openFunction(check).probe(contextOf(1_000));
   return detail === undefined ? outcome : `${outcome}: ${detail}`;
 };
 
@@ -96,7 +94,7 @@ describe("processPressure", () => {
     assert.equal(clock.pendingTimers, 0);
     for (let round = 0; round < 3; round += 1) {
       const prober = openFunction(check);
-      await prober.probe({ signal: new AbortController().signal, timeoutMs: 1_000 });
+      await prober.probe(contextOf(1_000, new AbortController().signal));
       await run(2_000);
       assert.equal(clock.pendingTimers, 1);
       prober.close();

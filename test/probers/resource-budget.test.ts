@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { BudgetedProber } from "../../src/probers/budgeted-prober.js";
 import { PASS, type Prober, ProberError } from "../../src/probers/prober.js";
 import { ResourceBudget } from "../../src/probers/resource-budget.js";
+import { contextOf } from "./probing.js";
 
 class Fixture {
   readonly log: string[] = [];
@@ -91,7 +92,7 @@ test("a prober error about descriptors closes half of the kept connections", asy
   const closed: number[] = [];
   const open = (index: number, probe: Prober["probe"]) =>
     new BudgetedProber({ probe, close: () => void closed.push(index) }, budget);
-  const context = { signal: new AbortController().signal, timeoutMs: 100 };
+  const context = contextOf(100, new AbortController().signal);
   const kept = Array.from({ length: 8 }, (_, index) => open(index, async () => PASS));
   for (const prober of kept) {
     prober.reserve(() => {});
@@ -107,7 +108,7 @@ test("a probe beside an abandoned one of the same check does not wait, and other
   const budget = new ResourceBudget(2);
   const ends: (() => void)[] = [];
   const probe = () => new Promise<typeof PASS>((resolve) => void ends.push(() => resolve(PASS)));
-  const context = { signal: new AbortController().signal, timeoutMs: 100 };
+  const context = contextOf(100, new AbortController().signal);
   const prober = new BudgetedProber({ probe, close() {} }, budget);
   const other = new BudgetedProber({ probe, close() {} }, budget);
   const large = new BudgetedProber({ probe, close() {} }, budget, 2);

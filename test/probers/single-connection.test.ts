@@ -7,6 +7,7 @@ import type { SocketListener } from "../../src/client/target-socket.js";
 import { fail, PASS, type ProbeResult } from "../../src/probers/prober.js";
 import { systemDeps } from "../../src/probers/schemes.js";
 import { openSingleConnection } from "../../src/probers/single-connection.js";
+import { contextOf } from "./probing.js";
 
 for (const [what, result] of [
   ["passed", PASS],
@@ -28,7 +29,7 @@ for (const [what, result] of [
         socket.listen(listener);
       });
     });
-    const { outcome } = await prober.probe({ signal: new AbortController().signal, timeoutMs: 2_000 });
+    const { outcome } = await prober.probe(contextOf(2_000, new AbortController().signal));
     assert.equal(outcome, what === "passed" ? "pass" : "fail");
     assert.deepEqual(ends, []);
   });

@@ -97,7 +97,8 @@ export class PostgresLink implements Link<SqlQuery> {
       database: url.database,
       ssl: url.isTls ? tlsOptions(host, tls) : false,
       application_name: "healthbridge",
-      connectionTimeoutMillis: deadlineMs,
+      // its own time-out would count the delays of this process: the deadline of a call ends what connects too
+      connectionTimeoutMillis: 0,
       // a query whose answer is not waited for any more ends in the server too
       statement_timeout: deadlineMs,
       keepAlive: true,

@@ -11,7 +11,8 @@
  * call looks for the primary again.
  *
  * The client is the package `@redis/client`, an optional peer. What it would do by itself is switched off: it would
- * reconnect without an end, queue calls without a bound, and send commands that a user with few rights may not.
+ * reconnect without an end, queue calls without a bound, and send commands that a user with few rights may not. Its time-out
+ * would count the delays of this process: the deadline of a call ends what connects too.
  */
 import { createRequire } from "node:module";
 import { type TlsClientOptions, tlsOptions } from "../../client/tls-options.js";
@@ -206,10 +207,10 @@ class RedisLink implements Link<RedisClient> {
     database: number,
     asked?: Set<RedisClient>,
   ): Promise<RedisClient> {
-    const { deadlineMs, tls } = this.#options;
+    const { tls } = this.#options;
     const secure = this.#url.isTls ? { ...tlsOptions(host, tls), tls: true as const } : {};
     const client: RedisClient = this.#package.createClient({
-      socket: { ...secure, host, port, connectTimeout: deadlineMs, reconnectStrategy: false },
+      socket: { ...secure, host, port, connectTimeout: 0, reconnectStrategy: false },
       ...(login.user === undefined ? {} : { username: login.user }),
       ...(login.password === undefined ? {} : { password: login.password }),
       database,

@@ -7,11 +7,12 @@
  *                 | no
  *                 '--> open --> work
  *
- * Each call has the deadline, with all that it waits for. A connection on which a call has missed it is left: it may be
- * half-open, and the operating system would notice that after minutes. Nothing is queued while the store is away: a call
+ * Each call has the deadline, with all that it waits for. Delays of this process do not count: the answer may be there, and
+ * wait to be read. A connection on which a call has missed it is left: it may be half-open, and the operating system would
+ * notice that after minutes. Nothing is queued while the store is away: a call
  * that comes shortly after a failure is rejected with it.
  */
-import type { Clock } from "../../core/clock.js";
+import { type Clock, setTimerInSteps } from "../../core/clock.js";
 import { StoreError } from "./store.js";
 
 /** How one kind of store is reached. */
@@ -93,7 +94,7 @@ export class StoreConnection<Client> {
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
       const text = `${this.#link.label}: no answer within ${this.#deadlineMs} ms`;
-      cancel = this.#clock.setTimer(this.#deadlineMs, () => reject(new StoreError("timeout", text)));
+      cancel = setTimerInSteps(this.#clock, this.#deadlineMs, () => reject(new StoreError("timeout", text)));
     });
     try {
       return await Promise.race([work, late]);

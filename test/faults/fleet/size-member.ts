@@ -121,6 +121,7 @@ async function withVotes(name: string): Promise<SizeMember> {
       rest: (check) => void probed.delete(check),
       decide: (check, decision) => void table.set(check, decision),
       isScheduling: () => true,
+      isLate: false,
       stalest: () => 0.1,
     },
   });

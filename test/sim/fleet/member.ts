@@ -215,6 +215,7 @@ export class SimMember {
         this.#look(check);
       },
       isScheduling: () => this.facts.stalledAt === undefined,
+      isLate: false,
       stalest: () => this.#stalest(),
     };
   }
