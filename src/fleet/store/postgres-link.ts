@@ -31,7 +31,7 @@ export const SCHEMA = `
   CREATE UNLOGGED TABLE IF NOT EXISTS healthbridge.leases (fleet text, lease text, run text NOT NULL,
     ends timestamptz NOT NULL, PRIMARY KEY (fleet, lease));`;
 
-const TABLES = ["beats", "heads", "cells", "log", "texts", "leases"];
+const TABLES = ["beats", "heads", "cells", "log", "texts", "leases"] as const;
 
 /** Whether no table is missing. */
 const IS_THERE = `SELECT ${TABLES.map((table) => `to_regclass('healthbridge.${table}') IS NOT NULL`).join(" AND ")} AS is_there`;
