@@ -3,10 +3,10 @@
  *
  *     another owner --> probed here --no owner needs this member, or it has lasted too long--> rests, the vote is removed
  *                            ^
- *     owners not heard, and what is known runs out: this member stands in for them
+ *     no owner vouches for its vote, and what is known runs out: this member stands in
  *
- * A store that answers now and then lets members hear each other too rarely to trust their votes, and too often to take them
- * for dead. What is known would be stale then, though each of them could look. As when the store is gone, a member stands in only
+ * A store that answers now and then, or takes beats and no votes, lets members hear each other too rarely to trust their votes,
+ * and too often to take them for dead. What is known would be stale then, though each of them could look. As when the store is gone, a member stands in only
  * if all checks are within its capacity.
  */
 import type { Clock } from "../core/clock.js";
@@ -39,8 +39,8 @@ const CHECKS_A_STEP = 25;
 const DESERTED_SHARE = 0.25;
 const MIN_DESERTED_BEATS = 3;
 
-/** The usual time between two beats is less. */
-const UNHEARD_BEATS = 2;
+/** Usually less: a beat vouches from the read before it on. */
+const UNVOUCHED_BEATS = 3;
 
 export class HandOver {
   readonly #deps: HandOverDeps;
@@ -103,15 +103,16 @@ export class HandOver {
     }
   }
 
-  /** Whether no owner of a check was heard lately, and what is known of it will soon be too old. */
+  /** Whether no owner has vouched for its votes lately, and what is known of the check will soon be too old. */
   #isDeserted({ owners, decision, definition }: CheckRecord): boolean {
     const { clock, run: self, members, beatMs } = this.#deps;
     const now = clock.now();
     const marginMs = Math.max(DESERTED_SHARE * definition.staleAfterMs, MIN_DESERTED_BEATS * beatMs);
     if (decision.validUntil - now >= marginMs) return false;
     // own deafness counts too: this says nothing of the others, but of what is known here
-    const heardAt = (run: Run) => (run === self ? now : (members.get(run)?.heardAt ?? Number.NEGATIVE_INFINITY));
-    return owners.every(({ run }) => heardAt(run) <= now - UNHEARD_BEATS * beatMs);
+    const vouchedAt = (run: Run) =>
+      run === self ? now : (members.get(run)?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY);
+    return owners.every(({ run }) => vouchedAt(run) <= now - UNVOUCHED_BEATS * beatMs);
   }
 
   #tryRelease(record: CheckRecord): void {

@@ -24,8 +24,8 @@ class Bench {
   readonly handingOver = new Set<CheckRecord>();
   readonly voted = new Set<CheckRecord>();
   readonly resting: CheckRecord[] = [];
-  /** When member b was heard. */
-  heardAt = 1_000;
+  /** When member b has vouched for its votes. */
+  vouchedAt = 1_000;
   readonly calls: string[] = [];
   readonly detachment = { isDetached: false, canProbeAll: true };
   readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
@@ -38,7 +38,12 @@ class Bench {
     const call = (name: string) => (record: CheckRecord) => void this.calls.push(`${name} ${record.check}`);
     this.handOver = new HandOver({
       ...{ clock, run: SELF.run, beatMs: BEAT, membership, detachment, seating },
-      members: { get: (run) => (run === B.run ? heardMember("b", { heardAt: this.heardAt }) : undefined) },
+      members: {
+        get: (run) =>
+          run === B.run
+            ? heardMember("b", { heardAt: 1_000, vouch: { provenAt: this.vouchedAt, stalest: 0 } })
+            : undefined,
+      },
       seats: {
         handingOver: this.handingOver,
         all: () => this.resting,
@@ -79,11 +84,11 @@ describe("a check is given up", () => {
     ["when all successors have voted", (bench, record) => bench.voted.add(record), true],
     ["not before they have", () => {}, false],
     [
-      "not while they are not heard, and their votes run out",
+      "not while they do not vouch for their votes, and these run out",
       (bench, record) => {
         bench.voted.add(record);
         record.decision = known(1_100);
-        bench.heardAt = 800;
+        bench.vouchedAt = 700;
       },
       false,
     ],
@@ -152,14 +157,14 @@ describe("a check is given up", () => {
   });
 });
 
-describe("a member stands in for owners that are not heard", () => {
+describe("a member stands in for owners that do not vouch for their votes, heard or not", () => {
   // staleAfter is 31 s: a quarter of it is 7.75 s
   type Row = readonly [title: string, set: (bench: Bench, record: CheckRecord) => void, isTaken: boolean];
   const rows: readonly Row[] = [
     ["when what is known runs out", () => {}, true],
     ["not while more than a quarter of staleAfter is left", (_, record) => (record.decision = known(8_750)), false],
-    ["not after the usual time between two beats", (bench) => (bench.heardAt = 801), false],
-    ["when one owner was never heard", (_, record) => (record.owners = [B, rosterMember("c")]), true],
+    ["not after the usual time between two beats", (bench) => (bench.vouchedAt = 701), false],
+    ["when the other owner was never heard", (_, record) => (record.owners = [B, rosterMember("c")]), true],
     ["not when it is an owner itself", (_, record) => (record.owners = [B, SELF]), false],
     ["not when it is no candidate for checks", (bench) => (bench.membership.roster = [B]), false],
     [
@@ -191,7 +196,7 @@ describe("a member stands in for owners that are not heard", () => {
     it(title, () => {
       const bench = new Bench();
       bench.membership.roster = [SELF, B];
-      bench.heardAt = 800;
+      bench.vouchedAt = 700;
       const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: known(8_749) });
       bench.resting.push(
         recordOf(definition("fresh"), { owners: [B], role: "resting", decision: known(32_000) }),
