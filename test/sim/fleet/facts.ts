@@ -292,6 +292,11 @@ export class Facts {
     return Math.min(...ready);
   }
 
+  /** Those that have members. */
+  groups(): readonly Group[] {
+    return GROUPS.filter((group) => this.members.some(({ format }) => format === formatOf(group)));
+  }
+
   /** Whether members hear each other by the store, and have settled after its return. */
   wasStoreWell(since: number): boolean {
     return this.storeFaultSince === undefined && this.storeBackAt + DISTURBANCE_MS < since;

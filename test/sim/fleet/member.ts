@@ -223,10 +223,11 @@ export class SimMember {
   #stalest(): number {
     const { now } = this.#world;
     let stalest = 0;
-    for (const [check, vote] of this.facts.votes) {
+    // with each beat: of a map with many entries, the fastest way
+    this.facts.votes.forEach((vote, check) => {
       const share = (now - vote.lastResultAt) / check.staleAfterMs;
       if (share > stalest && vote.isProbing && vote.state !== "abstaining") stalest = share;
-    }
+    });
     return Math.min(1, stalest);
   }
 

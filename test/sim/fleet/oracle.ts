@@ -20,7 +20,6 @@ import {
   candidates,
   EDGE_MS,
   type Facts,
-  GROUPS,
   type Group,
   isGood,
   LEASE_MS,
@@ -130,9 +129,10 @@ export class Oracle {
     const sinceMs = this.#facts.now - this.#sweptAt;
     this.#sweptAt = this.#facts.now;
     const isStoreWell = this.#facts.storeFaultSince === undefined;
+    const groups = this.#facts.groups();
     for (const check of checks) {
       if (check.scope !== "shared") continue;
-      if (isStoreWell) this.#checkGap(check);
+      if (isStoreWell) this.#checkGap(check, groups);
       this.#countDuplicates(check, sinceMs);
     }
     if (this.#calmMs() > CALM_MS) this.#checkCalm();
@@ -367,9 +367,9 @@ export class Oracle {
     return isUp && check.scope !== "local" && isWhole && member.beganAt(check) < from && member.sightSince < from;
   }
 
-  #checkGap(check: CheckFacts): void {
+  #checkGap(check: CheckFacts, groups: readonly Group[]): void {
     const { now, storeBackAt, storeFaultSince } = this.#facts;
-    for (const group of GROUPS) {
+    for (const group of groups) {
       const since = check.gapSince[group];
       if (since === undefined || check.isGapReported[group]) continue;
       // no member has probed it, and this one could: also when there was none at the begin of the gap, or never was one
