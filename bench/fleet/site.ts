@@ -22,8 +22,8 @@ const [TARGETS, CAN_FALL] = [9, 3];
 const START_MS = 240_000;
 /** Of the range for benchmarks, RFC 2544. */
 const ADDRESS = "198.18.0.1";
-/** How a check looks at its target: `http` on a kept connection, or `tcp` with a new one each time. */
-export const TARGET = process.env.FLEET_TARGET ?? "http";
+/** How a check looks at its target: `http` on a kept connection, `tcp`, the default, with a new one each time. */
+export const TARGET = process.env.FLEET_TARGET ?? "tcp";
 const WRITES = /cmdstat_(?:hset|hdel|xadd|xtrim|del|set):calls=(\d+)/g;
 
 const PASSES = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

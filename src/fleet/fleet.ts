@@ -172,19 +172,13 @@ export class Fleet {
     this.orders.drain(isDraining);
   }
 
-  /**
-   * The end of this member. Resolves when all successors have voted, or at its deadline. Then its votes are removed, and its
-   * last beat tells the others that it has left: a record that is missing could have been lost.
-   */
+  /** Ends: resolves when all successors have voted, or at its deadline. Its votes are removed then, and its last beat says so. */
   async leave(): Promise<void> {
     const { clock, settings } = this.#deps;
     this.#membership.change({ isLeaving: true, isDrained: false });
     this.#background(this.#rounds.beatNow());
-    await settledWithin(
-      this.#handOver.done().then(() => this.#rounds.flush()),
-      settings.leaveMs - FORGET_MS,
-      clock,
-    );
+    const handedOver = this.#handOver.done().then(() => this.#rounds.flush());
+    await settledWithin(handedOver, settings.leaveMs - FORGET_MS, clock);
     this.#stop();
     if (!this.#detachment.isDetached) await settledWithin(this.#forget(), FORGET_MS, clock);
   }
@@ -194,7 +188,7 @@ export class Fleet {
     await this.#deps.store.close();
   }
 
-  /** What fails here, the others do later. */
+  /** A record that is missing could have been lost: the last beat tells. What fails here, the others do later. */
   async #forget(): Promise<void> {
     const { store } = this.#deps;
     await store.forget(this.run).catch(() => {});

@@ -47,14 +47,13 @@ const PAGE_BYTES = 8_388_608;
 /** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */
 const MAX_PLACES = 1_000;
 
-/** Beats after which old rows are removed. */
-const BEATS_TO_CLEAN_UP = 30;
+const BEATS_TO_CLEAN_UP = 30; // then old rows are removed
 
 /** Sequence and head of the last row that was read, by run. */
 type Places = Readonly<Record<Run, readonly [sequence: number, head: string]>>;
 
 /** The first rows of a page. `found`: how many the whole page has. */
-const startOf = (page: string, order: string, text: string) => `
+const firstRowsOf = (page: string, order: string, text: string) => `
   SELECT * FROM (
     SELECT *, count(*) OVER () AS found, sum(octet_length(${text}))
       OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - octet_length(${text}) AS before
@@ -69,7 +68,7 @@ const BEAT = `
   WITH own AS (
     INSERT INTO healthbridge.beats (fleet, run, beat) VALUES ($1, $2, $3)
     ON CONFLICT (fleet, run) DO UPDATE SET beat = excluded.beat, written = now())
-  SELECT run, beat AS text, NULL::bigint AS cells FROM (${startOf(BEATS, "written DESC", "beat")}) AS beats
+  SELECT run, beat AS text, NULL::bigint AS cells FROM (${firstRowsOf(BEATS, "written DESC", "beat")}) AS beats
   UNION ALL
   SELECT NULL, head, (SELECT count(*) FROM healthbridge.cells WHERE fleet = $1 AND run = $2)
   FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
@@ -110,7 +109,7 @@ const ENTRIES = `
     AND (last IS NULL OR sequence > (last->>0)::bigint OR (sequence = (last->>0)::bigint AND head <> last->>1))
   ORDER BY log.run, sequence LIMIT ${PAGE_ENTRIES}`;
 
-const READ = startOf(ENTRIES, "run, sequence", "cells");
+const READ = firstRowsOf(ENTRIES, "run, sequence", "cells");
 
 const NEXT_CELLS = `
   SELECT check_name AS name, cell FROM healthbridge.cells
@@ -118,7 +117,7 @@ const NEXT_CELLS = `
 
 /** The head comes with the first cells, and so it is not newer than any of them. */
 const CELLS = `
-  SELECT name, cell, NULL::text AS head, found FROM (${startOf(NEXT_CELLS, "name", "cell")}) AS cells
+  SELECT name, cell, NULL::text AS head, found FROM (${firstRowsOf(NEXT_CELLS, "name", "cell")}) AS cells
   UNION ALL SELECT NULL, NULL, head, NULL FROM healthbridge.heads WHERE fleet = $1 AND run = $2`;
 
 const TEXT = `SELECT text FROM healthbridge.texts WHERE fleet = $1 AND name = $2 AND octet_length(text) <= ${MAX_TEXT_BYTES}`;
@@ -255,9 +254,8 @@ export class PostgresStore implements FleetStore {
 type StoreRow = Readonly<Record<string, unknown>>;
 
 /** Whether there is no row after these. */
-function isWhole(rows: readonly StoreRow[], pageRows: number): boolean {
-  return rows.length < pageRows && Number(rows[0]?.found ?? 0) === rows.length;
-}
+const isWhole = (rows: readonly StoreRow[], pageRows: number) =>
+  rows.length < pageRows && Number(rows[0]?.found ?? 0) === rows.length;
 
 function positionAfter(places: Places, rows: readonly StoreRow[]): string {
   const next = new Map(Object.entries(places));
