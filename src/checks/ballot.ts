@@ -1,5 +1,5 @@
 /** What a member of a fleet has found out about one check, and the vote that follows from it. */
-import type { Vote } from "../fleet/vote.js";
+import type { Vote } from "../fleet/records/vote.js";
 import type { ReportedService } from "../registry/ports.js";
 import { PENDING, type Progress } from "./evaluate.js";
 import type { ReportedServices } from "./reported-services.js";

@@ -7,7 +7,7 @@
  * The ages that other threads apply are those of the decisions. A decision about a check that is not probed here has no
  * latency, and the time of its last result follows from `validUntil`.
  */
-import type { Decision } from "../fleet/vote.js";
+import type { Decision } from "../fleet/records/vote.js";
 import type { Assumption } from "./assumption.js";
 import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING, type Progress } from "./evaluate.js";

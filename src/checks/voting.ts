@@ -14,7 +14,7 @@
  * A heartbeat that is missed here may be reported to another member: the miss is a vote, and no change of the verdict of this member.
  */
 import { publish } from "../core/channels.js";
-import type { Decision, Vote } from "../fleet/vote.js";
+import type { Decision, Vote } from "../fleet/records/vote.js";
 import type { ReportedService } from "../registry/ports.js";
 import type { Assumption } from "./assumption.js";
 import { type Ballot, isMissed, isSameVote, NOTHING_FOUND, voteOf } from "./ballot.js";

@@ -1,6 +1,6 @@
 /** The shape of `fleet`, and the keys of a check that are about it. */
 import * as v from "valibot";
-import { SCOPES } from "../fleet/vote.js";
+import { SCOPES } from "../fleet/records/vote.js";
 import { choice, count, duration, group, oneOf, shown, text, url } from "./schema-parts.js";
 import { RECEIVER_TLS } from "./target-schema.js";
 

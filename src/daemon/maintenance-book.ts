@@ -11,8 +11,8 @@
 import type { Clock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import { OVERALL } from "../core/service-name.js";
-import type { KeptOrder, NewOrder } from "../fleet/maintenance.js";
-import type { MaintenanceOrder } from "../fleet/maintenance-form.js";
+import type { KeptOrder, NewOrder } from "../fleet/orders/maintenance.js";
+import type { MaintenanceOrder } from "../fleet/records/maintenance-form.js";
 import type { Journal } from "../telemetry/journal.js";
 import type { JournalRecord } from "../telemetry/journal-lines.js";
 import type { Log } from "../telemetry/log.js";

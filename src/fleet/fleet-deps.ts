@@ -1,10 +1,10 @@
 /** What a fleet needs: its settings, the checks that it shares, and where its events go. */
 import type { Clock, Random } from "../core/clock.js";
 import type { StoreFault } from "../core/store-faults.js";
-import type { FleetCodec } from "./codec.js";
 import type { ResyncCause } from "./readings.js";
+import type { FleetCodec } from "./records/codec.js";
+import type { Decision } from "./records/vote.js";
 import type { FleetStore, Run, StoreError } from "./store/store.js";
-import type { Decision } from "./vote.js";
 
 /** Times are in milliseconds. */
 export interface FleetSettings {

@@ -2,15 +2,15 @@
 import type { Clock } from "../core/clock.js";
 import type { MemberState } from "../core/member-states.js";
 import type { Detachment } from "./detachment.js";
+import type { Mirror } from "./exchange/mirror.js";
+import type { Rounds } from "./exchange/rounds.js";
 import type { FleetSettings } from "./fleet-deps.js";
-import type { HeardMember } from "./members.js";
-import { type FleetMembership, isGoneByOrder } from "./membership.js";
-import type { Mirror } from "./mirror.js";
+import type { HeardMember } from "./members/members.js";
+import { type FleetMembership, isGoneByOrder } from "./members/membership.js";
 import type { CheckOwners, FleetReadings, MemberReading, OwnerReading } from "./readings.js";
-import type { Rounds } from "./rounds.js";
-import type { CheckRecord, Seats } from "./seats.js";
+import type { Vote } from "./records/vote.js";
+import type { CheckRecord, Seats } from "./seats/seats.js";
 import type { Run } from "./store/store.js";
-import type { Vote } from "./vote.js";
 
 export interface FleetViewDeps {
   readonly clock: Clock;

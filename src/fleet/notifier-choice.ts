@@ -10,7 +10,7 @@
  * leaves, drains or has no webhooks names none, and is not asked.
  */
 import type { Clock } from "../core/clock.js";
-import type { HeardMember } from "./members.js";
+import type { HeardMember } from "./members/members.js";
 import type { Run } from "./store/store.js";
 
 export interface NotifierChoiceDeps {

@@ -1,14 +1,15 @@
 /** The own beats: what this member says of itself each second, and at its end. */
-import { FORMAT } from "./beat.js";
-import type { FleetCodec } from "./codec.js";
+
+import type { Ledger } from "./exchange/ledger.js";
+import type { Rounds } from "./exchange/rounds.js";
 import type { FleetChecks, FleetSettings } from "./fleet-deps.js";
-import type { Ledger } from "./ledger.js";
-import type { FleetMembership } from "./membership.js";
+import type { FleetMembership } from "./members/membership.js";
 import type { NotifierChoice } from "./notifier-choice.js";
-import type { Orders } from "./orders.js";
-import type { OwnVotes } from "./own-votes.js";
-import type { Rounds } from "./rounds.js";
-import type { SharedConfigs } from "./shared-configs.js";
+import type { Orders } from "./orders/orders.js";
+import { FORMAT } from "./records/beat.js";
+import type { FleetCodec } from "./records/codec.js";
+import type { OwnVotes } from "./seats/own-votes.js";
+import type { SharedConfigs } from "./seats/shared-configs.js";
 import type { Run } from "./store/store.js";
 
 export interface OwnBeatDeps {

@@ -1,7 +1,7 @@
 /** What a fleet tells of itself: for the command line, the page and the metrics. */
 import type { MemberState } from "../core/member-states.js";
+import type { SharingScope, VoteState } from "./records/vote.js";
 import type { Run, StoreError } from "./store/store.js";
-import type { SharingScope, VoteState } from "./vote.js";
 
 /** One process of the fleet, as this member sees it. */
 export interface MemberReading {

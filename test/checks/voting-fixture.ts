@@ -6,7 +6,7 @@ import type { CheckDeclaration, IsolationDeclaration } from "../../src/checks/de
 import type { ServiceDeclaration } from "../../src/checks/service-graph.js";
 import type { CheckSettings } from "../../src/checks/settings.js";
 import type { VoteKeeper, Voting } from "../../src/checks/voting.js";
-import type { Decision, Vote } from "../../src/fleet/vote.js";
+import type { Decision, Vote } from "../../src/fleet/records/vote.js";
 import type { ProbeResult } from "../../src/probers/prober.js";
 import type { CheckReport } from "../../src/registry/ports.js";
 import { Registry } from "../../src/registry/registry.js";

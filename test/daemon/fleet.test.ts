@@ -304,8 +304,8 @@ function loadedWith(module: string, loaded = new Set<string>()): ReadonlySet<str
 test("a daemon without a fleet loads nothing of it, but for what reads its keys", () => {
   const ofFleet = /^(?:fleet\/|daemon\/fleet)/;
   assert.deepEqual([...loadedWith("cli/serve.ts")].filter((file) => ofFleet.test(file)).sort(), [
+    "fleet/records/vote.ts",
     "fleet/store/store-url.ts",
-    "fleet/vote.ts",
   ]);
   const withFleet = [...loadedWith("daemon/fleet.ts")];
   assert.ok(withFleet.includes("fleet/fleet.ts"));

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runAtOnce } from "../../src/core/turns.js";
-import { Decisions, type ForeignCell } from "../../src/fleet/decisions.js";
-import type { HeardMember } from "../../src/fleet/members.js";
-import type { CheckRecord } from "../../src/fleet/seats.js";
-import type { Cell, Decision, Vote, VoteState } from "../../src/fleet/vote.js";
+import type { HeardMember } from "../../src/fleet/members/members.js";
+import type { Cell, Decision, Vote, VoteState } from "../../src/fleet/records/vote.js";
+import { Decisions, type ForeignCell } from "../../src/fleet/seats/decisions.js";
+import type { CheckRecord } from "../../src/fleet/seats/seats.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
 import { heardMember, recordOf, rosterMember } from "./records.js";

@@ -1,7 +1,7 @@
 /** Heartbeats in a fleet: reports arrive at any member. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Vote } from "../../src/fleet/vote.js";
+import type { Vote } from "../../src/fleet/records/vote.js";
 import { definition, type TestMember, World } from "./fleet-world.js";
 
 const TTL_MS = 60_000;

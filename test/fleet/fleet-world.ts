@@ -5,7 +5,7 @@
 import type { CancelTimer, Clock } from "../../src/core/clock.js";
 import { Fleet } from "../../src/fleet/fleet.js";
 import type { FleetChecks, FleetEvent, FleetSettings } from "../../src/fleet/fleet-deps.js";
-import type { Decision, Definition, Vote } from "../../src/fleet/vote.js";
+import type { Decision, Definition, Vote } from "../../src/fleet/records/vote.js";
 import type { CheckState } from "../../src/registry/ports.js";
 import { OtherFormat } from "../support/fleet-format.js";
 import { type MemoryConnection, MemoryStore } from "../support/fleet-memory-store.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FleetCodec } from "../../src/fleet/codec.js";
-import { Ledger } from "../../src/fleet/ledger.js";
+import { Ledger } from "../../src/fleet/exchange/ledger.js";
+import { FleetCodec } from "../../src/fleet/records/codec.js";
 import type { LogEntry } from "../../src/fleet/store/store.js";
 
 const RUN = "0123456789abcdef01234567";

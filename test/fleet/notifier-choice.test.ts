@@ -1,7 +1,7 @@
 /** Which member of a fleet sends to webhooks: one at a time, and always one, whatever a program writes to the store. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { HeardMember } from "../../src/fleet/members.js";
+import type { HeardMember } from "../../src/fleet/members/members.js";
 import { NotifierChoice } from "../../src/fleet/notifier-choice.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definitions, type TestMember, World } from "./fleet-world.js";

@@ -1,7 +1,7 @@
 /** Records that were signed once, and are in the store again later: left by a process that has died, or played back by a client that has no secret. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Vote } from "../../src/fleet/vote.js";
+import type { Vote } from "../../src/fleet/records/vote.js";
 import { definition, definitions, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = definitions(30);

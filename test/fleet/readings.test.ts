@@ -1,11 +1,11 @@
 /** What a fleet tells of itself, for the command line, the page and the metrics. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { FORMAT } from "../../src/fleet/beat.js";
-import { FleetCodec } from "../../src/fleet/codec.js";
 import type { FleetReadings } from "../../src/fleet/readings.js";
+import { FORMAT } from "../../src/fleet/records/beat.js";
+import { FleetCodec } from "../../src/fleet/records/codec.js";
+import type { Definition } from "../../src/fleet/records/vote.js";
 import { StoreError } from "../../src/fleet/store/store.js";
-import type { Definition } from "../../src/fleet/vote.js";
 import { definition, definitions, World } from "./fleet-world.js";
 
 const CHECKS = [...definitions(4), definition("own", { scope: "local", copies: 1, agree: 1 })];

@@ -1,9 +1,10 @@
 /** Records of checks and members, as a member holds them. */
-import type { Beat } from "../../src/fleet/beat.js";
-import type { HeardMember } from "../../src/fleet/members.js";
-import { type RosterMember, toRosterMember } from "../../src/fleet/roster.js";
-import type { CheckRecord } from "../../src/fleet/seats.js";
-import type { Definition } from "../../src/fleet/vote.js";
+
+import type { HeardMember } from "../../src/fleet/members/members.js";
+import { type RosterMember, toRosterMember } from "../../src/fleet/members/roster.js";
+import type { Beat } from "../../src/fleet/records/beat.js";
+import type { Definition } from "../../src/fleet/records/vote.js";
+import type { CheckRecord } from "../../src/fleet/seats/seats.js";
 
 /** The record of a check that is probed here, and pending. */
 export function recordOf(definition: Definition, change: Partial<CheckRecord> = {}): CheckRecord {

@@ -13,8 +13,7 @@
  *
  *     position    { run: [sequence, head], ... } as JSON
  */
-import { sequenceOf } from "../codec.js";
-import type { StoreOptions } from "./open-store.js";
+import { sequenceOf } from "../records/codec.js";
 import { PostgresLink, type SqlQuery } from "./postgres-link.js";
 import {
   type FleetStore,
@@ -25,6 +24,7 @@ import {
   type Run,
   type StoredCells,
   StoreError,
+  type StoreOptions,
 } from "./store.js";
 import { StoreConnection } from "./store-connection.js";
 import type { StoreUrl } from "./store-url.js";

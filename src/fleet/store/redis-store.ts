@@ -17,7 +17,6 @@
  * The log is read by polling: a blocking command would hold back all others of the connection.
  */
 import { messageOf } from "../../core/health-error.js";
-import type { StoreOptions } from "./open-store.js";
 import { type FieldLimit, type RedisCommand, RedisConnection } from "./redis-connection.js";
 import {
   type FleetStore,
@@ -28,6 +27,7 @@ import {
   type Run,
   type StoredCells,
   StoreError,
+  type StoreOptions,
 } from "./store.js";
 import type { StoreUrl } from "./store-url.js";
 

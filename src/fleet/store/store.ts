@@ -14,7 +14,19 @@
  * of many cells goes in parts, and each part has the deadline. A store has no queue of its own: while it is away, calls
  * reject at once.
  */
+import type { TlsClientOptions } from "../../client/tls-options.js";
+import type { Clock } from "../../core/clock.js";
 import type { StoreFault } from "../../core/store-faults.js";
+
+export interface StoreOptions {
+  /** The name of the fleet: letters, digits, dots, `-` and `_`. */
+  readonly fleet: string;
+  /** How long a call may take, in milliseconds: half a lease. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  /** For a URL with TLS: PEM texts and the name of the server. */
+  readonly tls?: TlsClientOptions | undefined;
+}
 
 /** One start of one member: 24 hexadecimal digits. */
 export type Run = string;

@@ -17,9 +17,9 @@ import { systemClock } from "../../../src/core/clock.js";
 import { assemble } from "../../../src/daemon/assembly.js";
 import { FleetMember } from "../../../src/daemon/fleet.js";
 import { Fleet } from "../../../src/fleet/fleet.js";
+import type { Decision, Definition } from "../../../src/fleet/records/vote.js";
 import { openStore } from "../../../src/fleet/store/open-store.js";
 import { parseStoreUrl } from "../../../src/fleet/store/store-url.js";
-import type { Decision, Definition } from "../../../src/fleet/vote.js";
 import { fail, PASS, type Prober } from "../../../src/probers/prober.js";
 import type { CheckState } from "../../../src/registry/ports.js";
 

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runAtOnce } from "../../../src/core/turns.js";
-import { FleetCodec } from "../../../src/fleet/codec.js";
-import { Ledger } from "../../../src/fleet/ledger.js";
-import { Mirror } from "../../../src/fleet/mirror.js";
+import { Ledger } from "../../../src/fleet/exchange/ledger.js";
+import { Mirror } from "../../../src/fleet/exchange/mirror.js";
+import { FleetCodec } from "../../../src/fleet/records/codec.js";
+import type { Cell, VoteState } from "../../../src/fleet/records/vote.js";
 import { type FleetStore, type LogEntry, type LogPosition, StoreError } from "../../../src/fleet/store/store.js";
-import type { Cell, VoteState } from "../../../src/fleet/vote.js";
 
 export interface StoreUnderTest {
   /** A member's connection to the store of a fleet. */

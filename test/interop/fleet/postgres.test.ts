@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import pg from "pg";
 import { systemClock } from "../../../src/core/clock.js";
-import { FleetCodec } from "../../../src/fleet/codec.js";
+import { FleetCodec } from "../../../src/fleet/records/codec.js";
 import { openStore } from "../../../src/fleet/store/open-store.js";
 import { SCHEMA } from "../../../src/fleet/store/postgres-link.js";
 import { type FleetStore, StoreError } from "../../../src/fleet/store/store.js";

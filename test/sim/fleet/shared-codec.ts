@@ -7,7 +7,7 @@
  * What a record means follows from its place and its text alone. So a forged, moved, or damaged record is refused as it is
  * without the memory: it has another text or another place.
  */
-import { FleetCodec, type Head, type OpenedBeat, type OpenedCell } from "../../../src/fleet/codec.js";
+import { FleetCodec, type Head, type OpenedBeat, type OpenedCell } from "../../../src/fleet/records/codec.js";
 import type { Run } from "../../../src/fleet/store/store.js";
 
 /** Records of one kind that are remembered, twice: of 100,000 checks, all votes of an hour without many turns. */

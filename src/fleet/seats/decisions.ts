@@ -1,0 +1,286 @@
+/**
+ * What is true of each check: the votes of this member and of its mirror of the others, made into a decision.
+ *
+ *     own vote --------.
+ *     votes of others --+--> those that count, and until when --> agreement --> tell the checks, when it is another decision,
+ *     owners ----------'                                                        or when the one that they have runs out
+ */
+import type { Clock } from "../../core/clock.js";
+import type { Steps } from "../../core/turns.js";
+import type { Members } from "../members/members.js";
+import type { Cell, Decision } from "../records/vote.js";
+import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
+import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
+import type { Run } from "../store/store.js";
+import type { KeptReport } from "./own-votes.js";
+import { type CheckRecord, UNTOLD } from "./seats.js";
+import { reportValidity, validityOf } from "./validity.js";
+
+/** A vote of another run, as its mirror has it. */
+export interface ForeignCell {
+  readonly run: Run;
+  readonly cell: Cell;
+}
+
+export interface DecisionsDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly beatMs: number;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf">;
+  /** The votes of the other runs on a check. */
+  readonly votes: (check: string) => Iterable<ForeignCell>;
+  /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
+  readonly ownCell: (check: string) => Cell | undefined;
+  /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
+  readonly isCatchingUp: () => boolean;
+  /** Votes that were told are not known yet: each check stays what it was, and stale when that counts no more. */
+  readonly isBehind: () => boolean;
+  /** Monotonic time at which the store was gone last. */
+  readonly detachedAt: () => number;
+  readonly tell: (check: string, decision: Decision) => void;
+}
+
+/** A decision is told again when so much of its time is left. */
+const RENEWAL_SHARE = 0.25;
+
+const MIN_RENEWAL_BEATS = 3;
+
+/** So many times `staleAfter`, an owner without a vote that counts is waited for. */
+const MAX_AWAITED_STALE_TIMES = 2;
+
+const CHECKS_A_STEP = 25;
+
+export class Decisions {
+  readonly #deps: DecisionsDeps;
+  /** The store is gone, and this member probes all: it has a seat of each check, and the votes of others count until they are stale. */
+  isAlone = false;
+  /** Grows when each check is to be decided anew. */
+  #review = 0;
+
+  constructor(deps: DecisionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Each check is decided anew: by the next `renew`, unless something else does it before. */
+  reviewAll(): void {
+    this.#review += 1;
+  }
+
+  /** Decides, and tells it when that is news. */
+  decide(record: CheckRecord): void {
+    const { clock, isCatchingUp, isBehind, tell } = this.#deps;
+    const before = record.decision;
+    const isLocal = record.definition.scope === "local";
+    // a member that starts would decide many times for nothing
+    if (before === UNDECIDED && !isLocal && isCatchingUp()) return;
+    const now = clock.now();
+    record.review = this.#review;
+    record.reviewAt = Number.POSITIVE_INFINITY;
+    const decided = this.#lastingDecisionOf(record, now);
+    const isHeld = !isLocal && (isBehind() || (isCatchingUp() && now < before.validUntil));
+    const after = isHeld && decided.state !== before.state ? before : decided;
+    const isUntold = record.toldUntil === UNTOLD;
+    // what is known under another definition alone, perhaps of another target, is not told
+    if (isUntold && after === before) return;
+    const isSame = !isUntold && isSameDecision(before, after);
+    // a state that was true for so long remains so, also when fewer votes carry it now
+    record.decision = isSame && after.validUntil < before.validUntil ? before : after;
+    const isLonger = record.decision.validUntil > record.toldUntil;
+    if (isSame && !(isLonger && this.#isRunningOut(record, now))) return;
+    record.toldUntil = record.decision.validUntil;
+    tell(record.check, record.decision);
+  }
+
+  /** With each beat: the decisions that run out, and those that wait for something. */
+  *renew(records: Iterable<CheckRecord>): Steps<void> {
+    const { clock } = this.#deps;
+    let now = clock.now();
+    let count = 0;
+    for (const record of records) {
+      const isDue = record.review !== this.#review || now >= record.reviewAt;
+      if (isDue || this.#isRunningOut(record, now)) this.decide(record);
+      count += 1;
+      if (count % CHECKS_A_STEP !== 0) continue;
+      yield;
+      now = clock.now();
+    }
+  }
+
+  /** The newest report of a heartbeat that counts. */
+  newestReport(record: CheckRecord): KeptReport | undefined {
+    const { clock, run: self, members } = this.#deps;
+    const newest = newestReport(this.#heartbeatVotes(record), clock.now());
+    if (newest === undefined) return undefined;
+    const member = members.get(newest.run);
+    const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
+    return { ...newest, isOwn: newest.run === self, isStaying };
+  }
+
+  /**
+   * Whether this member, that is no owner any more, sees in place of one: of the owners without a vote that counts, each has
+   * one predecessor. Those that stay go first, and of those, each member knows the same order.
+   */
+  isPredecessorDue(record: CheckRecord): boolean {
+    const { clock, run: self, members } = this.#deps;
+    const now = clock.now();
+    const owners = new Set(record.owners.map(({ run }) => run));
+    let due = owners.size;
+    for (const vote of this.#votesOn(record)) {
+      const { run, isAlive } = vote;
+      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
+      const goesFirst = isAlive && run < self && members.get(run)?.beat?.isLeaving === false;
+      if (owners.has(run) || goesFirst) due -= 1;
+    }
+    return due > 0;
+  }
+
+  #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
+    const marginMs = Math.max(RENEWAL_SHARE * definition.staleAfterMs, MIN_RENEWAL_BEATS * this.#deps.beatMs);
+    return toldUntil - now < marginMs;
+  }
+
+  /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */
+  #lastingDecisionOf(record: CheckRecord, now: number): Decision {
+    const decided = this.#decisionOf(record, now);
+    const next = now + MIN_RENEWAL_BEATS * this.#deps.beatMs;
+    if (decided.validUntil >= next || record.definition.isHeartbeat) return decided;
+    const { reviewAt } = record;
+    const lasting = this.#decisionOf(record, next);
+    record.reviewAt = Math.min(reviewAt, record.reviewAt);
+    return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
+  }
+
+  #decisionOf(record: CheckRecord, now: number): Decision {
+    const { definition, own, decision } = record;
+    if (definition.isHeartbeat) return heartbeatDecision(this.#heartbeatVotes(record), decision, now);
+    if (definition.scope === "local")
+      return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);
+    return this.#fullySeated(record, now) ?? this.#agreement(record, now);
+  }
+
+  /** The usual case: each seat has an owner that is heard, and that has a vote which counts. No other vote matters then. */
+  #fullySeated(record: CheckRecord, now: number): Decision | undefined {
+    const { definition, decision } = record;
+    const isShort = definition.scope === "shared" && record.owners.length < definition.copies;
+    if (this.isAlone || isShort || record.owners.length === 0) return undefined;
+    const owners: SeatVote[] = [];
+    for (const { run } of record.owners) {
+      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record);
+      if (!countsNow(seat, now)) return undefined;
+      owners.push(seat);
+    }
+    const { agree } = definition;
+    return agreedOn({ owners, former: [], spare: 0, agree, isAwaited: false, awaitedMs: 0 }, decision, now);
+  }
+
+  /** Of another member that is alive. */
+  #voteOf(owner: Run, record: CheckRecord): SeatVote | undefined {
+    const { check, definition } = record;
+    const { members, votes, beatMs } = this.#deps;
+    for (const { run, cell } of votes(check)) {
+      if (run !== owner) continue;
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record)) return undefined;
+      return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
+    }
+    return undefined;
+  }
+
+  #agreement(record: CheckRecord, now: number): Decision {
+    const { definition, decision } = record;
+    const runs: (Run | undefined)[] = record.owners.map(({ run }) => run);
+    // all of them leave: they go on, and there is no successor
+    if (runs.length === 0) runs.push(...new Array<undefined>(definition.copies).fill(undefined));
+    // a seat that is not there with the store has the own vote or none: a former owner that fills it would be counted anew
+    const { run: self } = this.#deps;
+    if (this.isAlone && !runs.includes(self) && countsNow(record.own, now)) runs.push(self);
+    // a run that was not yet seen to live, nor silent for a lease, may be the owner of a seat that no other member has
+    const unsure = definition.scope === "shared" ? this.#unsure(record) : [];
+    runs.push(...unsure.slice(0, Math.max(0, definition.copies - runs.length)));
+    const spare = definition.scope === "shared" ? Math.max(0, definition.copies - runs.length) : 0;
+    const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
+    const former: FormerVote[] = [];
+    let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
+    const detachedAt = this.#deps.detachedAt();
+    const isDeaf = this.#deps.members.isDeaf(now);
+    const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
+    for (const vote of this.#votesOn(record)) {
+      if (this.#isDoubted(vote, record)) {
+        // it counts again when its member is heard
+        if (ownSeenAt <= detachedAt || (vote.isAlive && !isDeaf)) reviewAt = now;
+        if (ownSeenAt > detachedAt) continue;
+      }
+      const seat = runs.indexOf(vote.run);
+      if (seat >= 0) owners[seat] = vote;
+      else former.push(vote);
+      if (vote.vote.state === "abstaining") continue;
+      // a vote ends when no beat comes; that of one that was not heard may count with its next beat
+      if (vote.validUntil <= now && vote.isAlive && !isDeaf) reviewAt = now;
+      if (vote.validUntil > now && vote.run !== self) reviewAt = Math.min(reviewAt, vote.validUntil);
+    }
+    const awaitedMs = this.isAlone ? 0 : MAX_AWAITED_STALE_TIMES * definition.staleAfterMs;
+    const awaitedUntil = record.ownersSince + awaitedMs;
+    const isAwaited = record.owners.length > 0 && now < awaitedUntil;
+    for (const seat of owners) {
+      const seatAwaitedUntil = Math.max(awaitedUntil, (seat?.validUntil ?? Number.NEGATIVE_INFINITY) + awaitedMs);
+      const isMissing = seat === undefined || (seat.vote.state !== "abstaining" && seat.validUntil <= now);
+      if (isMissing && now < seatAwaitedUntil) reviewAt = Math.min(reviewAt, seatAwaitedUntil);
+    }
+    record.reviewAt = reviewAt;
+    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+  }
+
+  /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
+  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
+    if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
+    const member = this.#deps.members.get(run);
+    // the last beat of a member that has died may still be in a store that is back
+    return member !== undefined && member.provenAt < this.#deps.detachedAt();
+  }
+
+  /** Of those that have a vote under the present definition. */
+  #unsure({ check, definition }: CheckRecord): readonly Run[] {
+    const { members, votes } = this.#deps;
+    const unsure: Run[] = [];
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || member.isConfirmed || cell.definition !== definition.digest) continue;
+      if (!members.isGone(member)) unsure.push(run);
+    }
+    return unsure;
+  }
+
+  /** Votes under the present definition: the own one, and those of others that are known. */
+  #votesOn({ check, definition, own }: CheckRecord): readonly FormerVote[] {
+    const { run: self, members, votes } = this.#deps;
+    const found: FormerVote[] = [];
+    if (own !== undefined)
+      found.push({ run: self, vote: own.vote, validUntil: own.validUntil, isAlive: true, heardAt: 0 });
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const validUntil = validityOf(member, definition, this.#deps.beatMs);
+      found.push({ run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt });
+    }
+    return found;
+  }
+
+  #heartbeatVotes(record: CheckRecord): readonly HeartbeatVote[] {
+    const { run: self, members, votes, ownCell, beatMs } = this.#deps;
+    const { check, definition } = record;
+    const found: HeartbeatVote[] = [];
+    const own = record.adopted ?? record.own;
+    if (own !== undefined) found.push({ ...own, run: self, order: ownCell(check)?.order ?? 0 });
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const byAge = reportValidity(member, definition, cell);
+      // a live member misses it itself; what its probes are as old as does not matter
+      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
+      found.push({ run, vote: cell.vote, validUntil, order: cell.order });
+    }
+    if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
+    return found;
+  }
+}

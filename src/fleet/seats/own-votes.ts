@@ -1,0 +1,126 @@
+/**
+ * The own votes, and how they become cells. Of a heartbeat, the cell may be a report of another member that was adopted.
+ *
+ *     probe:      cast --> cell, when it says something else
+ *     heartbeat:  report --> the next order --> cell;   missed --> cell without an order, unless a report was adopted
+ */
+import type { Clock } from "../../core/clock.js";
+import type { Cell, Vote } from "../records/vote.js";
+import { isSameReport } from "../rules/agreement.js";
+import { AGE_TOLERANCE, isMissed } from "../rules/heartbeats.js";
+import type { CheckRecord } from "./seats.js";
+
+export interface OwnVotesDeps {
+  readonly clock: Clock;
+  readonly ledger: { get(check: string): Cell | undefined; set(check: string, cell: Cell | undefined): boolean };
+  /** The cells of the other runs on a check. */
+  readonly votes: (check: string) => Iterable<{ readonly cell: Cell }>;
+  /** A cell has changed. */
+  readonly onChange: () => void;
+}
+
+/** The newest report of a heartbeat. */
+export interface KeptReport {
+  readonly vote: Vote;
+  readonly validUntil: number;
+  readonly order: number;
+  readonly isOwn: boolean;
+  /** The member that has it is alive, and does not leave. */
+  readonly isStaying: boolean;
+}
+
+export class OwnVotes {
+  readonly #deps: OwnVotesDeps;
+  readonly #startedAt: number;
+
+  constructor(deps: OwnVotesDeps) {
+    this.#deps = deps;
+    this.#startedAt = deps.clock.now();
+  }
+
+  get uptimeMs(): number {
+    return this.#deps.clock.now() - this.#startedAt;
+  }
+
+  /**
+   * Returns whether it is news. Most results of a probe are not: the same vote as before counts for longer, and neither the
+   * cell nor the decision is another one.
+   */
+  cast(record: CheckRecord, vote: Vote, validUntil: number): boolean {
+    const { own, definition } = record;
+    const isSame = own !== undefined && !definition.isHeartbeat && saysSame(own.vote, vote);
+    record.own = { vote: isSame ? own.vote : vote, validUntil };
+    if (isSame) return own.validUntil <= this.#deps.clock.now();
+    if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
+    else this.#set(record, vote, 0);
+    return true;
+  }
+
+  /**
+   * Keeps the newest report of a heartbeat, when the member that has it is dead or leaves: as old here as it was there.
+   * @param newest the newest report that counts, of this member or of another one
+   * @param isKeeper this member keeps such reports of this check
+   * @returns whether something has changed
+   */
+  keep(record: CheckRecord, newest: KeptReport | undefined, isKeeper: boolean): boolean {
+    if (record.adopted !== undefined) {
+      if (newest?.isOwn === true) return false;
+      record.adopted = undefined;
+      if (record.own !== undefined) this.#set(record, record.own.vote, 0);
+      return true;
+    }
+    if (!isKeeper || newest === undefined || newest.isOwn || newest.isStaying) return false;
+    const { staleAfterMs } = record.definition;
+    const leftMs = Math.min(staleAfterMs, newest.validUntil - this.#deps.clock.now());
+    record.adopted = { vote: newest.vote, validUntil: newest.validUntil };
+    this.#set(record, { ...newest.vote, ageMs: staleAfterMs - leftMs }, newest.order);
+    return true;
+  }
+
+  remove({ check }: CheckRecord): void {
+    if (this.#deps.ledger.set(check, undefined)) this.#deps.onChange();
+  }
+
+  #castHeartbeat(record: CheckRecord, vote: Vote): void {
+    if (vote.state === "abstaining" || isMissed(vote)) {
+      if (record.adopted === undefined) this.#set(record, vote, 0);
+      return;
+    }
+    record.adopted = undefined;
+    // a report of an earlier process may be older than what others have
+    const isRestored = (vote.ageMs ?? 0) > 0;
+    if (isRestored) this.#set(record, vote, 0);
+    else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
+  }
+
+  /** The own cell says the same, is the newest, and is hardly older. */
+  #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
+    const cell = this.#deps.ledger.get(record.check);
+    if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
+    if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
+      return false;
+    return this.uptimeMs - cell.castAtMs < AGE_TOLERANCE * record.definition.staleAfterMs;
+  }
+
+  #newest({ check, definition }: CheckRecord): number {
+    let newest = this.#deps.ledger.get(check)?.order ?? 0;
+    for (const { cell } of this.#deps.votes(check))
+      if (cell.definition === definition.digest) newest = Math.max(newest, cell.order);
+    return newest;
+  }
+
+  #set({ check, definition }: CheckRecord, vote: Vote, order: number): void {
+    const cell = { definition: definition.digest, castAtMs: this.uptimeMs, order, vote };
+    if (this.#deps.ledger.set(check, cell)) this.#deps.onChange();
+  }
+}
+
+function saysSame(one: Vote, other: Vote): boolean {
+  if (one === other) return true;
+  return (
+    one.state === other.state &&
+    one.reason === other.reason &&
+    one.ageMs === other.ageMs &&
+    isSameReport(one.reported, other.reported)
+  );
+}

@@ -1,0 +1,35 @@
+/**
+ * Until when votes count, by the clock of this member.
+ *
+ * The vote of another member counts until its result may be too old: its beat says how old the oldest of its results is, and
+ * after the last beat that was heard the age grows.
+ */
+
+import type { HeardMember } from "../members/members.js";
+import type { Cell, Definition } from "../records/vote.js";
+import { AGE_TOLERANCE } from "../rules/heartbeats.js";
+
+/** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
+const MIN_VALID_BEATS = 2;
+
+/**
+ * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.
+ * A beat says nothing of votes that this member has no copy of yet, and with a `stalest` of 1, it vouches for nothing.
+ */
+export function validityOf(
+  { vouch }: Pick<HeardMember, "vouch">,
+  { staleAfterMs }: Definition,
+  beatMs: number,
+): number {
+  if (vouch === undefined) return Number.NEGATIVE_INFINITY;
+  const left = staleAfterMs * (1 - Math.max(0, vouch.stalest));
+  return vouch.provenAt + Math.min(staleAfterMs, Math.max(left, MIN_VALID_BEATS * beatMs));
+}
+
+/** The same for a report that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
+export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
+  // how long ago a process beat that was never seen to live is not known
+  if (member.beat === undefined || !member.isConfirmed) return Number.NEGATIVE_INFINITY;
+  const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
+  return member.provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
+}

@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { runAtOnce } from "../../../src/core/turns.js";
+import type { RosterMember } from "../../../src/fleet/members/roster.js";
+import type { Decision } from "../../../src/fleet/records/vote.js";
+import { UNDECIDED } from "../../../src/fleet/rules/agreement.js";
+import { HandOver } from "../../../src/fleet/seats/hand-over.js";
+import type { CheckRecord } from "../../../src/fleet/seats/seats.js";
+import { settle, VirtualClock } from "../../support/virtual-clock.js";
+import { definition } from "../fleet-world.js";
+import { heardMember, recordOf, rosterMember } from "../records.js";
+
+const [SELF, B] = [rosterMember("self"), rosterMember("b")];
+const BEAT = 100;
+
+/** What was decided, and counts until a time. */
+function known(validUntil: number): Decision {
+  return { state: "passing", reason: undefined, validUntil };
+}
+
+/** Member `self` at time 1,000, which hands checks over. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly handingOver = new Set<CheckRecord>();
+  readonly voted = new Set<CheckRecord>();
+  readonly resting: CheckRecord[] = [];
+  /** When member b has vouched for its votes. */
+  vouchedAt = 1_000;
+  readonly calls: string[] = [];
+  readonly detachment = { isDetached: false, canProbeAll: true };
+  readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
+  readonly seating = { isRunning: false };
+  readonly handOver: HandOver;
+
+  constructor() {
+    const { clock, membership, detachment, seating } = this;
+    clock.stall(1_000);
+    const call = (name: string) => (record: CheckRecord) => void this.calls.push(`${name} ${record.check}`);
+    this.handOver = new HandOver({
+      ...{ clock, run: SELF.run, beatMs: BEAT, membership, detachment, seating },
+      members: {
+        get: (run) =>
+          run === B.run
+            ? heardMember("b", { heardAt: 1_000, vouch: { provenAt: this.vouchedAt, stalest: 0 } })
+            : undefined,
+      },
+      seats: {
+        handingOver: this.handingOver,
+        all: () => this.resting,
+        standIn: call("stand in for"),
+        release: (record) => {
+          call("release")(record);
+          this.handingOver.delete(record);
+        },
+      },
+      decisions: { isPredecessorDue: (record) => !this.voted.has(record), decide: call("decide") },
+      votes: { remove: call("remove") },
+    });
+  }
+
+  record(check: string, change: Partial<CheckRecord> = {}): CheckRecord {
+    const times = { handsOverFrom: 0, handsOverUntil: 60_000 };
+    const record = recordOf(definition(check), { owners: [B], role: "handing-over", ...times, ...change });
+    this.handingOver.add(record);
+    return record;
+  }
+
+  /** Whether waiting for the hand-over has ended. */
+  leave(): () => Promise<boolean> {
+    let isDone = false;
+    void this.handOver.done().then(() => {
+      isDone = true;
+    });
+    return async () => {
+      await settle();
+      return isDone;
+    };
+  }
+}
+
+describe("a check is given up", () => {
+  const RELEASED = ["release x", "remove x", "decide x"];
+  const rows: readonly (readonly [string, (bench: Bench, record: CheckRecord) => void, isReleased: boolean])[] = [
+    ["when all successors have voted", (bench, record) => bench.voted.add(record), true],
+    ["not before they have", () => {}, false],
+    [
+      "not while they do not vouch for their votes, and these run out",
+      (bench, record) => {
+        bench.voted.add(record);
+        record.decision = known(1_100);
+        bench.vouchedAt = 700;
+      },
+      false,
+    ],
+    ["without their votes, when its time is over", (bench) => bench.clock.stall(59_000), true],
+    ["not just before that", (bench) => bench.clock.stall(58_999), false],
+    [
+      "not while a store that is back settles",
+      (bench, record) => {
+        bench.voted.add(record);
+        record.handsOverFrom = 1_001;
+      },
+      false,
+    ],
+    [
+      "at the end of that",
+      (bench, record) => {
+        bench.voted.add(record);
+        record.handsOverFrom = 1_000;
+      },
+      true,
+    ],
+    [
+      "not while the store is gone",
+      (bench) => {
+        bench.clock.stall(60_000);
+        bench.detachment.isDetached = true;
+      },
+      false,
+    ],
+    [
+      "not when no other member may own it",
+      (bench, record) => {
+        bench.clock.stall(60_000);
+        record.owners = [];
+      },
+      false,
+    ],
+  ];
+  for (const [title, set, isReleased] of rows)
+    it(title, () => {
+      const bench = new Bench();
+      const record = bench.record("x");
+      set(bench, record);
+      bench.handOver.release(record);
+      assert.deepEqual(bench.calls, isReleased ? RELEASED : []);
+      bench.calls.length = 0;
+      runAtOnce(bench.handOver.renew());
+      assert.deepEqual(bench.calls, []);
+    });
+
+  it("each for itself", () => {
+    const bench = new Bench();
+    const [, y] = [bench.record("x"), bench.record("y"), bench.record("z")];
+    bench.voted.add(y);
+    runAtOnce(bench.handOver.renew());
+    assert.deepEqual(bench.calls, ["release y", "remove y", "decide y"]);
+  });
+
+  it("in turns: of 1,000, 25 in one", () => {
+    const bench = new Bench();
+    for (let index = 0; index < 1_000; index += 1) bench.record(`check-${index}`);
+    const steps = bench.handOver.renew();
+    let turns = 0;
+    while (steps.next().done !== true) turns += 1;
+    assert.equal(turns, 40);
+  });
+});
+
+describe("a member stands in for owners that do not vouch for their votes, heard or not", () => {
+  // staleAfter is 31 s: a quarter of it is 7.75 s
+  type Row = readonly [title: string, set: (bench: Bench, record: CheckRecord) => void, isTaken: boolean];
+  const rows: readonly Row[] = [
+    ["when what is known runs out", () => {}, true],
+    ["not while more than a quarter of staleAfter is left", (_, record) => (record.decision = known(8_750)), false],
+    ["not after the usual time between two beats", (bench) => (bench.vouchedAt = 701), false],
+    ["when the other owner was never heard", (_, record) => (record.owners = [B, rosterMember("c")]), true],
+    ["not when it is an owner itself", (_, record) => (record.owners = [B, SELF]), false],
+    ["not when it is no candidate for checks", (bench) => (bench.membership.roster = [B]), false],
+    [
+      "not when the store is gone: then its share or all is probed",
+      (bench) => (bench.detachment.isDetached = true),
+      false,
+    ],
+    ["not when all checks are beyond its capacity", (bench) => (bench.detachment.canProbeAll = false), false],
+    ["not for a check that it probes already", (_, record) => (record.role = "probing"), false],
+    ["not for one that it hands over already", (_, record) => (record.role = "handing-over"), false],
+    ["not for one that no member may probe", (_, record) => (record.owners = []), false],
+    ["not for one of which nothing was ever known", (_, record) => (record.decision = UNDECIDED), false],
+    [
+      "not for one that each member probes",
+      (_, record) => (record.definition = definition("x", { scope: "each" })),
+      false,
+    ],
+    ["not for a local one", (_, record) => (record.definition = definition("x", { scope: "local" })), false],
+    [
+      "with three beats left, also when staleAfter is short",
+      (_, record) => {
+        record.definition = definition("x", { staleAfterMs: 800 });
+        record.decision = known(1_299);
+      },
+      true,
+    ],
+  ];
+  for (const [title, set, isTaken] of rows)
+    it(title, () => {
+      const bench = new Bench();
+      bench.membership.roster = [SELF, B];
+      bench.vouchedAt = 700;
+      const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: known(8_749) });
+      bench.resting.push(
+        recordOf(definition("fresh"), { owners: [B], role: "resting", decision: known(32_000) }),
+        record,
+      );
+      set(bench, record);
+      runAtOnce(bench.handOver.renew());
+      assert.deepEqual(bench.calls, isTaken ? ["stand in for x"] : []);
+    });
+});
+
+describe("a member that leaves has handed over", () => {
+  it("when the last of its checks is given up", async () => {
+    const bench = new Bench();
+    const [x, y] = [bench.record("x"), bench.record("y")];
+    const isDone = bench.leave();
+    assert.equal(await isDone(), false);
+    bench.voted.add(x);
+    bench.handOver.release(x);
+    assert.equal(await isDone(), false);
+    bench.voted.add(y);
+    runAtOnce(bench.handOver.renew());
+    assert.equal(await isDone(), true);
+  });
+
+  it("at once, when it had none", async () => assert.equal(await new Bench().leave()(), true));
+
+  it("when no other member may own those that are left", async () => {
+    const bench = new Bench();
+    bench.record("x", { owners: [] });
+    assert.equal(await bench.leave()(), true);
+  });
+
+  it("at once, when it is the only member or the store is gone: waiting makes no sense", async () => {
+    for (const change of [{ hasOthers: false }, { isDetached: true }]) {
+      const bench = new Bench();
+      bench.record("x");
+      Object.assign("isDetached" in change ? bench.detachment : bench.membership, change);
+      assert.equal(await bench.leave()(), true);
+    }
+  });
+
+  it("not before the others are known to take its checks", async () => {
+    const bench = new Bench();
+    bench.membership.roster = [B, SELF];
+    const isDone = bench.leave();
+    assert.equal(await isDone(), false, "it is still one of those that get checks");
+    bench.membership.roster = [B];
+    bench.seating.isRunning = true;
+    bench.handOver.review();
+    assert.equal(await isDone(), false, "its checks are being assigned");
+    bench.seating.isRunning = false;
+    bench.handOver.review();
+    assert.equal(await isDone(), true);
+  });
+
+  it("is nothing to wait for while it does not leave", () => {
+    const bench = new Bench();
+    bench.handOver.review();
+    assert.deepEqual(bench.calls, []);
+  });
+});

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Cell, Definition, Vote } from "../../../src/fleet/records/vote.js";
+import { OwnVotes } from "../../../src/fleet/seats/own-votes.js";
+import type { CheckRecord } from "../../../src/fleet/seats/seats.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+import { definition } from "../fleet-world.js";
+
+const OK: Vote = { state: "passing", reason: undefined };
+const BROKEN: Vote = { state: "failing", reason: "reported" };
+const MISSED: Vote = { state: "failing", reason: "missed" };
+const NONE: Vote = { state: "abstaining", reason: undefined };
+
+function setUp(change: Partial<Definition> = {}) {
+  const clock = new VirtualClock();
+  clock.stall(5_000);
+  const cells = new Map<string, Cell>();
+  const foreign: Cell[] = [];
+  let changes = 0;
+  const ledger = {
+    get: (check: string) => cells.get(check),
+    set: (check: string, cell: Cell | undefined) => {
+      const before = cells.get(check);
+      if (cell === undefined) return cells.delete(check);
+      cells.set(check, cell);
+      return before?.vote !== cell.vote || before.order !== cell.order;
+    },
+  };
+  const votes = new OwnVotes({
+    clock,
+    ledger,
+    votes: () => foreign.map((cell) => ({ cell })),
+    onChange: () => {
+      changes += 1;
+    },
+  });
+  const record: CheckRecord = {
+    ...{
+      check: "c",
+      definition: definition("c", { staleAfterMs: 60_000, ...change }),
+      hash: 1,
+      owners: [],
+      ownersSince: 0,
+    },
+    ...{ role: "probing", handsOverFrom: 0, handsOverUntil: 0, own: undefined, adopted: undefined, toldUntil: 0 },
+    ...{ decision: { state: "pending", reason: undefined, validUntil: 0 }, reviewAt: 0, review: 0 },
+  };
+  const cast = (vote: Vote) => votes.cast(record, vote, clock.now() + 60_000);
+  return { clock, cells, foreign, votes, record, cast, cell: () => cells.get("c"), changes: () => changes };
+}
+
+describe("the vote on a probe", () => {
+  it("becomes a cell, with the time since the start of the run", () => {
+    const { clock, cast, cell, record, changes } = setUp();
+    clock.stall(700);
+    cast(OK);
+    assert.deepEqual(cell(), { definition: "d1", castAtMs: 700, order: 0, vote: OK });
+    assert.deepEqual(record.own, { vote: OK, validUntil: 65_700 });
+    assert.equal(changes(), 1);
+    cast(OK);
+    assert.equal(changes(), 1);
+  });
+
+  it("is news when it says something else, or when the one before did not count any more", () => {
+    const { clock, cast, record } = setUp();
+    assert.deepEqual(
+      [cast(OK), cast({ ...OK }), cast({ ...OK, reason: "slow" }), cast(BROKEN)],
+      [true, false, true, true],
+    );
+    clock.stall(59_999);
+    assert.equal(cast(BROKEN), false);
+    assert.equal(record.own?.validUntil, clock.now() + 60_000);
+    clock.stall(60_000);
+    assert.equal(cast(BROKEN), true);
+  });
+
+  it("is removed when the check is given up", () => {
+    const { votes, record, cast, cell, changes } = setUp();
+    cast(OK);
+    votes.remove(record);
+    votes.remove(record);
+    assert.equal(cell(), undefined);
+    assert.equal(changes(), 2);
+  });
+});
+
+describe("the vote on a heartbeat", () => {
+  const heartbeat = { isHeartbeat: true };
+
+  it("has a higher order than all that are known under its definition", () => {
+    const { cast, cell, foreign } = setUp(heartbeat);
+    cast(OK);
+    assert.equal(cell()?.order, 1);
+    foreign.push(
+      { definition: "d1", castAtMs: 0, order: 7, vote: OK },
+      { definition: "d2", castAtMs: 0, order: 9, vote: OK },
+    );
+    cast(BROKEN);
+    assert.equal(cell()?.order, 8);
+    cast(OK);
+    assert.equal(cell()?.order, 9);
+  });
+
+  it("has no order when it is missed, or abstains", () => {
+    const { cast, cell } = setUp(heartbeat);
+    cast(OK);
+    cast(MISSED);
+    assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
+    cast(NONE);
+    assert.deepEqual([cell()?.order, cell()?.vote], [0, NONE]);
+    cast(OK);
+    assert.equal(cell()?.order, 1);
+  });
+
+  it("has no order when it is of an earlier process", () => {
+    const { cast, cell, foreign } = setUp(heartbeat);
+    foreign.push({ definition: "d1", castAtMs: 0, order: 7, vote: BROKEN });
+    cast({ ...OK, ageMs: 1 });
+    assert.equal(cell()?.order, 0);
+    cast({ ...OK, ageMs: 0 });
+    assert.equal(cell()?.order, 8);
+  });
+
+  const again: readonly (readonly [title: string, afterMs: number, vote: Vote, foreignOrder: number, order: number])[] =
+    [
+      ["not within a tenth of its time", 5_999, OK, 0, 1],
+      ["after a tenth of its time", 6_000, OK, 0, 2],
+      ["at once when it says something else", 0, BROKEN, 0, 2],
+      ["at once when its reason is another one", 0, { ...OK, reason: "x" }, 0, 2],
+      ["at once when another member has a newer report", 0, OK, 2, 3],
+      ["not when another member has one as new", 0, OK, 1, 1],
+    ];
+  for (const [title, afterMs, vote, foreignOrder, order] of again)
+    it(`is written again ${title}`, () => {
+      const { clock, cast, cell, foreign } = setUp(heartbeat);
+      clock.stall(30_000);
+      cast(OK);
+      if (foreignOrder > 0) foreign.push({ definition: "d1", castAtMs: 0, order: foreignOrder, vote: OK });
+      clock.stall(afterMs);
+      cast(vote);
+      assert.equal(cell()?.order, order);
+    });
+
+  it("is written again under another definition", () => {
+    const { record, cast, cell } = setUp(heartbeat);
+    cast(OK);
+    record.definition = { ...record.definition, digest: "d2" };
+    cast(OK);
+    assert.equal(cell()?.definition, "d2");
+  });
+});
+
+describe("the newest report of a member that is gone", () => {
+  const report = { vote: OK, order: 4, isOwn: false, isStaying: false };
+
+  function missed() {
+    const world = setUp({ isHeartbeat: true });
+    world.cast(MISSED);
+    const validUntil = world.clock.now() + 40_000;
+    return { ...world, validUntil };
+  }
+
+  it("is kept by one member: as old as it was, and of the same order", () => {
+    const { votes, record, cell, validUntil } = missed();
+    assert.equal(votes.keep(record, { ...report, validUntil }, true), true);
+    assert.deepEqual(record.adopted, { vote: OK, validUntil });
+    assert.equal(cell()?.order, 4);
+    assert.deepEqual(cell()?.vote, { ...OK, ageMs: 20_000 });
+  });
+
+  it("is never younger than new", () => {
+    const { clock, votes, record, cell } = missed();
+    votes.keep(record, { ...report, validUntil: clock.now() + 66_000 }, true);
+    assert.equal(cell()?.vote.ageMs, 0);
+  });
+
+  for (const [title, change, isKeeper] of [
+    ["by another member", {}, false],
+    ["while its member stays", { isStaying: true }, true],
+    ["when it is the own one", { isOwn: true }, true],
+  ] as const)
+    it(`is not kept here ${title}`, () => {
+      const { votes, record, cell, validUntil } = missed();
+      assert.equal(votes.keep(record, { ...report, validUntil, ...change }, isKeeper), false);
+      assert.equal(record.adopted, undefined);
+      assert.equal(cell()?.order, 0);
+    });
+
+  it("is not there", () => {
+    const { votes, record } = missed();
+    assert.equal(votes.keep(record, undefined, true), false);
+  });
+
+  it("stays while it is the newest, also when it is missed here once more", () => {
+    const { votes, record, cast, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil }, true);
+    assert.equal(votes.keep(record, { ...report, validUntil, isOwn: true }, true), false);
+    cast(MISSED);
+    assert.equal(cell()?.order, 4);
+  });
+
+  for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true }])
+    it(`makes way ${newest === undefined ? "when it is too old" : "for a newer one elsewhere"}`, () => {
+      const { votes, record, cell, validUntil } = missed();
+      votes.keep(record, { ...report, validUntil }, true);
+      assert.equal(votes.keep(record, newest, true), true);
+      assert.equal(record.adopted, undefined);
+      assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
+    });
+
+  it("makes way for a report that arrives here", () => {
+    const { votes, record, cast, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil }, true);
+    cast(BROKEN);
+    assert.equal(record.adopted, undefined);
+    assert.deepEqual([cell()?.order, cell()?.vote], [5, BROKEN]);
+  });
+});
