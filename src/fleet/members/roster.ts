@@ -128,11 +128,12 @@ export class Settling {
     return Math.min(this.#proposedAt + this.#settleMs, this.#changedAt + MAX_SETTLES * this.#settleMs);
   }
 
-  /** The list is this now. */
+  /** The list is this now. Only a member that joins is waited for anew: the checks of one that is gone have no prober meanwhile. */
   propose(roster: Roster, now: number): void {
     if (isSameRoster(roster, this.#proposed)) return;
+    const known = new Set(this.#proposed.map(({ run }) => run));
+    if (this.#changedAt === undefined || roster.some(({ run }) => !known.has(run))) this.#proposedAt = now;
     this.#proposed = roster;
-    this.#proposedAt = now;
     this.#changedAt = isSameRoster(roster, this.#adopted) ? undefined : (this.#changedAt ?? now);
   }
 

@@ -173,6 +173,15 @@ describe("a change of the members", () => {
       ["2000 a", "4500 ab"],
     ],
     [
+      "is acted on in time, when others go or change meanwhile: only one that joins is waited for",
+      [
+        [0, "a", "b", "c", "d"],
+        [5_000, "a", "b", "c"],
+        [6_500, "a", "b"],
+      ],
+      ["2000 abcd", "7000 ab"],
+    ],
+    [
       "that is no change is not waited for",
       [
         [0, "a"],
