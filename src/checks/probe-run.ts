@@ -21,7 +21,9 @@ export interface ProbeTiming {
   readonly since: number;
   /** `Stalls.lostMs` at the start of a probe. */
   readonly lostMs?: number;
-  /** The age of a result that is not new. */
+  /** Of the probe. */
+  readonly timeoutMs?: number;
+  /** The age of a result that came without a probe. */
   readonly ageMs?: number;
 }
 
@@ -39,7 +41,7 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   readonly startLagMs: number;
   readonly timeoutMs: number;
   readonly lostMs: number;
-  readonly #deadlines: ProbeRunOptions["deadlines"];
+  readonly leftMs: () => number;
   deadlineAt: number;
   /** The deadline has passed. */
   late = false;
@@ -48,14 +50,14 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   /** Monotonic time of the abort: later than the deadline when the event loop was blocked. */
   abortedAt = Number.POSITIVE_INFINITY;
   #ended = false;
-  #abort: AbortController | undefined;
+  #controller: AbortController | undefined;
 
   constructor({ startedAt, startLagMs, timeoutMs, lostMs, deadlines }: ProbeRunOptions) {
     this.startedAt = startedAt;
     this.startLagMs = startLagMs;
     this.timeoutMs = timeoutMs;
     this.lostMs = lostMs;
-    this.#deadlines = deadlines;
+    this.leftMs = () => deadlines.leftMs(this);
     this.deadlineAt = startedAt + timeoutMs;
   }
 
@@ -65,13 +67,9 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
 
   /** Created for the probers that use it: it costs more than the rest of a run. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#ended) this.#abort.abort();
-    return this.#abort.signal;
-  }
-
-  leftMs(): number {
-    return this.#deadlines.leftMs(this);
+    this.#controller ??= new AbortController();
+    if (this.#ended) this.#controller.abort();
+    return this.#controller.signal;
   }
 
   /** It has not ended at its deadline, or its check ends. */
@@ -84,7 +82,7 @@ export class ProbeRun implements ProbeTiming, ProbeContext {
   /** Aborts the signal. */
   end(): void {
     this.#ended = true;
-    this.#abort?.abort();
+    this.#controller?.abort();
   }
 }
 
@@ -98,7 +96,7 @@ export interface ProbeRunsOptions {
 export class ProbeRuns {
   readonly #options: ProbeRunsOptions;
   /** Whether its events are published: not those of a check that has ended. */
-  isTold = true;
+  isPublishing = true;
   current: ProbeRun | undefined;
   /** Its result is ignored. */
   #abandoned: ProbeRun | undefined;
@@ -136,7 +134,7 @@ export class ProbeRuns {
     }
     this.#abandoned = undefined;
     const { instance, check, clock } = this.#options;
-    if (this.isTold) publish("abandoned-ended", { instance, check, lastedMs: clock.now() - run.startedAt });
+    if (this.isPublishing) publish("abandoned-ended", { instance, check, lastedMs: clock.now() - run.startedAt });
     return "abandoned";
   }
 }

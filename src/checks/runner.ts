@@ -94,7 +94,7 @@ export class CheckRunner {
   /** Counts nothing any more: its check is removed. `stop` follows, which takes time. */
   ignoreResults(): void {
     this.#stopped = true;
-    this.#runs.isTold = false;
+    this.#runs.isPublishing = false;
     this.#due.end();
     this.#timer.cancel();
   }
@@ -253,9 +253,10 @@ export class CheckRunner {
   }
 
   /** Whether the event loop was blocked during the probe. Then its result is ignored, and it is probed again. */
-  #isSpoilt(timing: ProbeTiming): boolean {
+  #isSpoilt({ since, ageMs, timeoutMs = this.#settings.timeoutMs }: ProbeTiming): boolean {
     const { name, deps } = this.#options;
-    const stall = deps.stalls.since(timing.since, stallLimitMs(this.#settings.timeoutMs));
+    // a result that came without a probe was not timed
+    const stall = ageMs === undefined ? deps.stalls.since(since, stallLimitMs(timeoutMs)) : undefined;
     this.#lastIgnored = stall !== undefined;
     if (stall === undefined) return false;
     deps.probeLimit.adapt(stall, deps.lateness.isLate);

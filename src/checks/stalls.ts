@@ -65,22 +65,21 @@ export class Stalls {
   #lostMs = 0;
   /** The last delays of the event loop, the newest last. */
   readonly #delays: Delay[] = [];
+  /** Of the present tick: it grows until the tick comes. */
+  #delay: { endedAt: number; stallMs: number } | undefined;
 
   constructor(options: { readonly clock: Clock; readonly timers: TimerQueue; readonly instance: string }) {
     this.#clock = options.clock;
     this.#instance = options.instance;
-    this.#timer = options.timers.create(() => {
-      this.#measure();
-      this.#tickEvery(this.#tickMs);
-    });
+    this.#timer = options.timers.create(() => this.#tick(this.#tickMs));
   }
 
   /** Starts the timer, also while no probe runs. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#lastTickAt = this.#clock.now();
-    this.#tickEvery(this.#tickMs);
+    if (this.#openProbes === 0) this.#lastTickAt = this.#clock.now();
+    this.#tick(this.#tickMs);
   }
 
   /** Stops the timer, or lets it run until the last open probe has ended. */
@@ -93,27 +92,25 @@ export class Stalls {
   probeStarted(): void {
     this.#openProbes += 1;
     if (this.#openProbes > 1) return;
-    if (this.#running) this.#measure();
-    this.#lastTickAt = this.#clock.now();
-    this.#tickEvery(TICK_MS);
+    if (!this.#running) this.#lastTickAt = this.#clock.now();
+    this.#tick(TICK_MS);
   }
 
   /** Call it when a probe has ended. */
   probeEnded(): void {
     this.#openProbes -= 1;
     if (this.#openProbes > 0) return;
-    this.#measure(); // before the tick gets longer: a stall that the end of this probe was waiting for would be hidden
-    if (this.#running) this.#tickEvery(IDLE_TICK_MS);
-    else this.#timer.cancel();
+    this.#tick(IDLE_TICK_MS); // measures first: a longer tick would hide a stall that the end of this probe was waiting for
+    if (!this.#running) this.#timer.cancel();
   }
 
-  /** The last stall above `limitMs` (at most 500) that ended after `startedAt`. */
+  /** The last stall of which more than `limitMs` (at most 500) was after `startedAt`. */
   since(startedAt: number, limitMs = STALL_MS): Delay | undefined {
     if (this.#running || this.#openProbes > 0) this.#measure();
     for (let index = this.#delays.length - 1; index >= 0; index -= 1) {
       const delay = this.#delays[index];
       if (delay === undefined || delay.endedAt <= startedAt) return undefined;
-      if (delay.stallMs > limitMs) return delay;
+      if (Math.min(delay.stallMs, delay.endedAt - startedAt) > limitMs) return delay;
     }
     return undefined;
   }
@@ -139,19 +136,28 @@ export class Stalls {
     return this.deadlineOf(probe) - this.#clock.now();
   }
 
-  #tickEvery(tickMs: number): void {
+  /** @param tickMs until the next one */
+  #tick(tickMs: number): void {
+    this.#measure();
+    if (this.#delay !== undefined && this.#delay.stallMs > STALL_MS)
+      publish("stall", { instance: this.#instance, stallMs: this.#delay.stallMs });
+    this.#delay = undefined;
+    this.#lastTickAt = this.#clock.now();
     this.#tickMs = tickMs;
     this.#timer.at(this.#lastTickAt + tickMs);
   }
 
+  /** Results and starts of a long turn of the event loop measure too. Until the tick comes, all of it is one delay. */
   #measure(): void {
-    const now = this.#clock.now();
-    const stallMs = now - this.#lastTickAt - this.#tickMs;
-    this.#lastTickAt = now;
+    const endedAt = this.#clock.now();
+    const stallMs = endedAt - this.#lastTickAt - this.#tickMs;
     if (stallMs <= MIN_LATE_MS) return;
-    this.#lostMs += stallMs;
-    this.#delays.push({ endedAt: now, stallMs });
+    this.#lostMs += stallMs - (this.#delay?.stallMs ?? 0);
+    if (this.#delay !== undefined) Object.assign(this.#delay, { endedAt, stallMs });
+    else {
+      this.#delay = { endedAt, stallMs };
+      this.#delays.push(this.#delay);
+    }
     if (this.#delays.length > MAX_DELAYS) this.#delays.shift();
-    if (stallMs > STALL_MS) publish("stall", { instance: this.#instance, stallMs });
   }
 }

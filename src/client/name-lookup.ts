@@ -11,7 +11,7 @@
  * names that the name servers do not have, one at a time.
  */
 import { promises as dns, type LookupAddress } from "node:dns";
-import { type CancelTimer, type Clock, setTimerInSteps } from "../core/clock.js";
+import type { CancelTimer, Clock } from "../core/clock.js";
 import { DnsError, type NameServer, type QueryOptions } from "./dns-attempt.js";
 import { NAME_ERROR, type Question, type RecordType } from "./dns-message.js";
 import { queryServers, ServerHistory } from "./dns-query.js";
@@ -196,7 +196,7 @@ export class NameLookup {
     this.#system = answer;
     let cancel: CancelTimer = () => {};
     const late = new Promise<Answer>((resolve) => {
-      cancel = setTimerInSteps(this.#clock, MAX_SYSTEM_MS, () => resolve("unknown"));
+      cancel = this.#clock.setTimer(MAX_SYSTEM_MS, () => resolve("unknown"));
     });
     return Promise.race([answer, late]).finally(() => cancel());
   }

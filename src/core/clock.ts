@@ -47,17 +47,23 @@ export const systemClock: Clock = {
   },
 };
 
-/** A timer in steps has so many. */
+/** Number of steps of a timer in steps. */
 const STEPS = 10;
+
+/** It ends after so many times its delay, however few steps are over: else a process that is always late would never see its end. */
+const MAX_TIMES = 4;
 
 /**
  * Calls `action` after `delayMs` of the time of this process. It is set in steps: a delay of the event loop, or a time in which
- * the process was stopped, counts as one step at most. So what needs several turns of the event loop has at least ten of them.
+ * the process was stopped, counts as one step at most. So what needs several turns of the event loop has at least ten of them,
+ * as long as they take less than four times `delayMs`.
  */
 export function setTimerInSteps(clock: Clock, delayMs: number, action: () => void): CancelTimer {
+  const latestAt = clock.now() + MAX_TIMES * delayMs;
   let cancel: CancelTimer = () => {};
   const wait = (steps: number) => {
-    cancel = clock.setTimer(delayMs / STEPS, steps === 1 ? action : () => wait(steps - 1));
+    const isLast = steps === 1 || clock.now() >= latestAt;
+    cancel = clock.setTimer(delayMs / STEPS, isLast ? action : () => wait(steps - 1));
   };
   wait(STEPS);
   return () => cancel();

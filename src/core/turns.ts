@@ -22,7 +22,7 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
 /**
  * Runs the steps in turns of the event loop. Rejects with the reason of the signal when it is aborted between two turns;
  * the generator is ended then.
- * @param turnMs more for what is more urgent than all that waits
+ * @param turnMs longer turns are for work that is more urgent than what waits
  */
 export async function runInTurns<Result>(
   steps: Steps<Result>,

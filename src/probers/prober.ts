@@ -37,7 +37,7 @@ export interface ProbeContext {
   /** Milliseconds from the start to the deadline. */
   readonly timeoutMs: number;
   /** Milliseconds from now to the deadline, which delays of healthbridge itself move. 0 or less: the deadline has passed. */
-  leftMs(): number;
+  readonly leftMs: () => number;
 }
 
 /** A target that can be probed. */

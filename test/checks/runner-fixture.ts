@@ -12,7 +12,7 @@ import { ScriptedProber } from "./scripted-prober.js";
 const STEADY: CheckSettings = { jitter: 0 };
 
 export class Bench {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly prober: ScriptedProber;
   readonly heard: { readonly progress: Progress; readonly last: LastProbe | undefined; readonly at: number }[] = [];
   readonly runner: CheckRunner;
@@ -20,7 +20,8 @@ export class Bench {
   /** The decision of the isolation rule. */
   decision: FailureDecision = "fail";
 
-  constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5) {
+  constructor(settings: CheckSettings = {}, always?: ProbeResult, random = () => 0.5, clock = new VirtualClock()) {
+    this.clock = clock;
     this.prober = new ScriptedProber(() => this.clock.now(), always);
     this.deps = createRunnerDeps(this.clock, random, "runner-test");
     this.runner = new CheckRunner({

@@ -23,6 +23,7 @@ export class ScriptedProber implements Prober {
   readonly #now: () => number;
   readonly #always: ProbeResult | undefined;
   #listener: (() => void) | undefined;
+  #onResult: ((result: ProbeResult, ageMs: number) => void) | undefined;
 
   /** @param always the result of every probe, at once; without it, each probe waits for `answer` */
   constructor(now: () => number, always?: ProbeResult) {
@@ -52,6 +53,15 @@ export class ScriptedProber implements Prober {
 
   onChange(listener: () => void): void {
     this.#listener = listener;
+  }
+
+  onResult(listener: (result: ProbeResult, ageMs: number) => void): void {
+    this.#onResult = listener;
+  }
+
+  /** A result without a probe. */
+  report(result: ProbeResult): void {
+    this.#onResult?.(result, 0);
   }
 
   /** Calls the listener of `onChange`. */

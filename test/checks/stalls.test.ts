@@ -4,6 +4,7 @@ import { Stalls } from "../../src/checks/stalls.js";
 import { type ChannelMessages, subscribe } from "../../src/core/channels.js";
 import { TimerQueue } from "../../src/core/timer-queue.js";
 import { ProberError } from "../../src/probers/prober.js";
+import { completeSettings } from "../support/complete-settings.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 import { Bench } from "./runner-fixture.js";
 import { FAILED, PASSED } from "./scripted-prober.js";
@@ -232,15 +233,86 @@ test("a delay of 20 ms is normal, and the last 1,024 longer ones are kept", asyn
   const clock = new VirtualClock();
   const stalls = new Stalls({ clock, timers: new TimerQueue(clock), instance: "stalls-test" });
   stalls.probeStarted();
-  const delay = (ms: number, limitMs = 10) => {
+  const delay = async (ms: number, limitMs = 10) => {
     clock.stall(25 + ms);
+    await clock.advance(0);
     return stalls.since(-1, limitMs)?.stallMs ?? 0;
   };
-  assert.deepEqual([delay(20), delay(21)], [0, 21]);
-  delay(300);
-  for (let index = 1; index < 1_024; index += 1) assert.equal(delay(25, 100), 300, `${index} since then`);
-  assert.equal(delay(25, 100), 0);
+  assert.deepEqual([await delay(20), await delay(21)], [0, 21]);
+  await delay(300);
+  for (let index = 1; index < 1_024; index += 1) assert.equal(await delay(25, 100), 300, `${index} since then`);
+  assert.equal(await delay(25, 100), 0);
   stalls.probeEnded();
+});
+
+test("a long turn in which many results come is one delay", async () => {
+  const clock = new VirtualClock();
+  const stalls = new Stalls({ clock, timers: new TimerQueue(clock), instance: "stalls-test" });
+  const told = await heard("stall", async () => {
+    for (let probe = 0; probe < 40; probe += 1) stalls.probeStarted();
+    for (let result = 1; result < 40; result += 1) {
+      clock.stall(40);
+      stalls.since(0);
+      stalls.probeEnded();
+    }
+    clock.stall(40);
+    assert.deepEqual([stalls.lostMs, stalls.since(0)?.stallMs], [1_575, 1_575]);
+    await clock.advance(0);
+    stalls.probeEnded();
+  });
+  assert.deepEqual(
+    told.map(({ stallMs }) => stallMs),
+    [1_575],
+  );
+});
+
+test("of a stall, only the time after the start of a probe counts", async () => {
+  const clock = new VirtualClock();
+  const stalls = new Stalls({ clock, timers: new TimerQueue(clock), instance: "stalls-test" });
+  stalls.probeStarted();
+  clock.stall(2_000);
+  const [startedAt, lostMs] = [clock.now(), stalls.lostMs];
+  stalls.probeStarted();
+  clock.stall(300);
+  await clock.advance(0);
+  assert.equal(stalls.since(startedAt), undefined);
+  assert.equal(stalls.since(startedAt, 299)?.stallMs, 2_275);
+  assert.equal(stalls.since(0)?.stallMs, 2_275);
+  assert.equal(stalls.deadlineOf({ startedAt, timeoutMs: 1_000, lostMs }), startedAt + 1_300);
+  stalls.probeEnded();
+  stalls.probeEnded();
+});
+
+/** A clock as that of a machine: no two looks at it are the same. */
+class MovingClock extends VirtualClock {
+  override now(): number {
+    this.stall(0.01);
+    return super.now();
+  }
+}
+
+for (const outcome of ["pass", "warn", "fail"] as const)
+  test(`a report that comes right after a stall counts: ${outcome}`, async () => {
+    const bench = new Bench({ unhealthyThreshold: 1 }, undefined, undefined, new MovingClock());
+    bench.deps.stalls.start();
+    await bench.clock.advance(1_000);
+    bench.clock.stall(3_000);
+    const dropped = await heard("result-dropped", async () => bench.prober.report({ outcome }));
+    assert.deepEqual([dropped, bench.states.length], [[], 1]);
+    bench.runner.stop();
+    bench.deps.stalls.stop();
+  });
+
+test("a stall is judged by the timeout of the probe, also when a reload has changed it meanwhile", async () => {
+  const bench = new Bench({ timeout: "400ms", unhealthyThreshold: 1 });
+  bench.runner.start(0);
+  await bench.clock.advance(100);
+  bench.runner.change(completeSettings("c", { timeout: "5s", unhealthyThreshold: 1, jitter: 0 }));
+  bench.clock.stall(300);
+  bench.prober.last.answer(FAILED);
+  await settle();
+  assert.deepEqual(bench.states, []);
+  bench.runner.stop();
 });
 
 for (const [turnMs, timeout, turns] of [
