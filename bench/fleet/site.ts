@@ -122,7 +122,7 @@ export class FleetSite {
   }
 }
 
-/** An HTTP server that says what it is told to say; or a TCP server that ends each connection. Its port stays the same. */
+/** An HTTP server that gives the answer that was set, or a TCP server that ends each connection. Its port stays the same. */
 class Target {
   readonly #server = createServer((socket) => {
     socket.on("error", () => {});

@@ -28,7 +28,7 @@ export interface Ballot {
   vote: Vote | undefined;
 }
 
-/** Of a check that rests. */
+/** The ballot of a check that is not probed here. */
 export const NOTHING_FOUND = {
   ...{ progress: PENDING, counted: PENDING, isHeld: false },
   ...{ last: undefined, reportedAt: undefined, proberError: undefined },
@@ -40,7 +40,7 @@ export function isMissed({ check, progress: { state, reason } }: Ballot): boolea
   return check.heartbeat !== undefined && state === "failing" && reason === "missed";
 }
 
-/** What this member says of the check now. */
+/** The vote of this member now. */
 export function voteOf(ballot: Ballot, now: number): Vote {
   const { isHeld, proberError, reportedAt, reported } = ballot;
   const { state, reason } = ballot.progress;
@@ -51,7 +51,7 @@ export function voteOf(ballot: Ballot, now: number): Vote {
   return { state, reason, ageMs, reported };
 }
 
-/** A report is always another vote. */
+/** A report, which has an age, is never the same vote. */
 export function isSameVote(one: Vote, other: Vote): boolean {
   const isSameState = one.state === other.state && one.reason === other.reason;
   return isSameState && one.reported === other.reported && other.ageMs === undefined && one.ageMs === undefined;

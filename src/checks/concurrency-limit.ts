@@ -35,7 +35,7 @@ const GROWTH = 1 / 8;
 /** Of so many starts, one is of a check without a result that counts, while both kinds wait. */
 const STARTS_PER_UNKNOWN = 4;
 
-/** Of 100,000 starts whose results become stale at once, so many are moved for each start of a probe. */
+/** Maximum number of waiting starts that are moved for one start of a probe: 100,000 results may become stale at once. */
 const MAX_MOVES = 500;
 
 /** The result that a start will renew. */

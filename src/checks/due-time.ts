@@ -28,7 +28,7 @@ export class DueTime {
     this.#isRequested = true;
   }
 
-  /** Moves it forward, as far as the smallest gap between two probes allows. */
+  /** Makes it earlier, as far as the smallest gap between two probes allows. */
   hurry(now: number): void {
     this.at = Math.min(this.at, Math.max(now, this.lastAt + MIN_GAP_MS));
   }

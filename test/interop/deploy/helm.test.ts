@@ -149,9 +149,8 @@ describe("the chart", () => {
     const { pod, container } = podOf(manifests);
     const { fleet, ...rest } = parse(one(manifests, "ConfigMap").data?.["healthbridge.yaml"] ?? "");
     assert.deepEqual(rest, { ...CONFIG, control: "/run/healthbridge/healthbridge.sock" });
-    assert.ok(
-      Object(container).volumeMounts.some(({ mountPath }: { mountPath: string }) => mountPath === "/run/healthbridge"),
-    );
+    const mounted = container.volumeMounts.find(({ mountPath }) => mountPath === "/run/healthbridge");
+    assert.ok(pod.volumes.some(({ name, emptyDir }) => name === mounted?.name && emptyDir !== undefined));
     assert.deepEqual(fleet, {
       ...{ name: "default-orders-healthbridge", copies: 3, agree: "majority" },
       // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the configuration's own form
@@ -193,6 +192,22 @@ describe("the chart", () => {
       { key: "url", path: "store" },
       { key: "key", path: "secret" },
     ]);
+  });
+
+  test("makes no folder for the control socket where the values have one", () => {
+    const { pod, container } = podOf(
+      render({
+        ...FLEET,
+        extraVolumes: [{ name: "run", emptyDir: {} }],
+        extraVolumeMounts: [{ name: "run", mountPath: "/run/healthbridge/" }],
+      }),
+    );
+    const mounts = Object(container).volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
+    assert.deepEqual(
+      mounts.filter((path: string) => path.startsWith("/run/healthbridge")),
+      ["/run/healthbridge/"],
+    );
+    assert.ok(!pod.volumes.some(({ name }) => name === "healthbridge-control"));
   });
 
   test("leaves the path of a control socket as it was given", () => {
@@ -329,7 +344,10 @@ describe("the pod of a fleet", () => {
   });
 
   test("answers `healthbridge members` in its container", () => {
-    const socket = pod.path("/run/healthbridge/healthbridge.sock");
-    assert.match(output(process.execPath, [MAIN, "members", "--control", socket]), /orders-healthbridge-0/);
+    // the image has its configuration in the working directory
+    const { stdout } = spawnSync(process.execPath, [MAIN, "members"], {
+      ...{ cwd: pod.path("/etc/healthbridge"), encoding: "utf8" },
+    });
+    assert.match(stdout, /orders-healthbridge-0/);
   });
 });

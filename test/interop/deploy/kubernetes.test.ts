@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "../../support/eventually.js";
 import { Target } from "../peers.js";
@@ -48,6 +48,9 @@ describe("Kustomize", () => {
     const [zone] = Object(container).env;
     assert.deepEqual([zone.name, zone.valueFrom.fieldRef.fieldPath], ["HEALTHBRIDGE_ZONE", "spec.nodeName"]);
     assert.equal(Object(pod.volumes.find(({ name }) => name === "fleet")).secret.defaultMode, 0o440);
+    const socket = /^control: (\S+)/m.exec(text)?.[1] ?? "";
+    const mounted = container.volumeMounts.find(({ mountPath }) => mountPath === dirname(socket));
+    assert.ok(pod.volumes.some(({ name, emptyDir }) => name === mounted?.name && emptyDir !== undefined));
     // preStop and drainDelay, 5 s for the hand-over, and 11 s to close
     assert.ok(Object(pod).terminationGracePeriodSeconds > 5 + 5 + 5 + 11);
   });

@@ -61,6 +61,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.fleet.enabled }}{{ .Values.fleet.kind }}{{ else }}Deployment{{ end }}
 {{- end }}
 
+{{/* "yes" when the chart makes the folder of the control socket: with a fleet, unless extraVolumeMounts has one there. */}}
+{{- define "healthbridge.hasControlFolder" -}}
+{{- $paths := list }}
+{{- range .Values.extraVolumeMounts }}{{ $paths = append $paths (trimSuffix "/" .mountPath) }}{{ end }}
+{{- if and .Values.fleet.enabled (not (has "/run/healthbridge" $paths)) }}yes{{ end }}
+{{- end }}
+
 {{/* What the variables of the container are: those of the fleet, and further ones. */}}
 {{- define "healthbridge.env" -}}
 {{- if .Values.fleet.enabled }}
