@@ -70,9 +70,10 @@ export class Detachment {
 
   /**
    * The time of a beat is over. True: the store is gone from now on, or what is probed without it has changed.
-   * @param outcome `silent`: no beat was sent, because this process does not probe now. That says nothing of the store
+   * @param outcome `silent`: no beat was sent, because this process does not probe now. That says nothing of the store, nor does
+   *   `waiting`
    */
-  tick(outcome: "done" | "failed" | "silent", now: number): boolean {
+  tick(outcome: "done" | "failed" | "silent" | "waiting", now: number): boolean {
     const isGone = outcome === "failed" && this.#failed(now);
     if (outcome === "silent") this.#tickedAt = now;
     const before = this.#probesAll;

@@ -15,7 +15,7 @@ import type { Steps } from "../core/turns.js";
 import { Detachment } from "./detachment.js";
 import { Ledger } from "./exchange/ledger.js";
 import { Mirror } from "./exchange/mirror.js";
-import { Rounds } from "./exchange/rounds.js";
+import { type Outcome, Rounds } from "./exchange/rounds.js";
 import type { FleetDeps } from "./fleet-deps.js";
 import { FleetView } from "./fleet-view.js";
 import type { HeardBeat } from "./members/members.js";
@@ -33,6 +33,7 @@ import { OwnVotes } from "./seats/own-votes.js";
 import { Seating } from "./seats/seating.js";
 import { Seats } from "./seats/seats.js";
 import { SharedConfigs } from "./seats/shared-configs.js";
+import { StandIn } from "./seats/stand-in.js";
 import type { Run } from "./store/store.js";
 import { TurnQueue } from "./turn-queue.js";
 
@@ -55,6 +56,7 @@ export class Fleet {
   readonly #beat: OwnBeat;
   readonly #decisions: Decisions;
   readonly #seating: Seating;
+  readonly #standIn: StandIn;
   readonly #handOver: HandOver;
   readonly #rounds: Rounds;
   readonly readings: FleetView;
@@ -79,7 +81,7 @@ export class Fleet {
       recordsOf: (config) => this.#seating.recordsOf(config),
       onRead: () => this.#seating.start(),
     });
-    const load = { rate: () => this.#seats.rate(), isLate: () => checks.isLate };
+    const load = { rate: () => this.#seats.rate, isLate: () => checks.isLate };
     this.#detachment = new Detachment({ ...settings, ...load }, clock.now());
     this.#membership = new FleetMembership({ clock, run, settings, onRoster: () => this.#seating.start(), onEvent });
     this.#rounds = new Rounds({
@@ -93,8 +95,8 @@ export class Fleet {
       members: () => this.#membership.alive.length + 1,
       onLoss: () => this.#configs.keepAgain(),
     });
-    const beatNow = () => this.#rounds.beatNow();
-    this.orders = new Orders({ clock, random, settings, membership: this.#membership, onEvent, beatNow });
+    const shared = { clock, random, settings, membership: this.#membership, onEvent };
+    this.orders = new Orders({ ...shared, beatNow: () => this.#rounds.beatNow() });
     this.notifier = new NotifierChoice({ clock, run, beatMs, leaseMs: settings.leaseMs });
     this.#votes = new OwnVotes({ clock, ledger: this.#ledger, votes, onChange: () => this.#rounds.changed() });
     this.#beat = new OwnBeat({
@@ -123,14 +125,11 @@ export class Fleet {
       onSeated: () => this.#handOver.review(),
       onTakeover: (count) => onEvent({ kind: "takeover", checks: count }),
     });
-    this.#handOver = new HandOver({
-      ...{ clock, run, beatMs, membership: this.#membership, members: this.#membership.members, seats: this.#seats },
-      ...{ decisions: this.#decisions, votes: this.#votes, detachment: this.#detachment, seating: this.#seating },
-    });
-    this.readings = new FleetView({
-      ...{ settings, run, clock, seats: this.#seats, rounds: this.#rounds, mirror: this.#mirror },
-      ...{ membership: this.#membership, detachment: this.#detachment },
-    });
+    const seated = { clock, run, seats: this.#seats, membership: this.#membership, detachment: this.#detachment };
+    this.#standIn = new StandIn({ ...seated, beatMs, members: this.#membership.members });
+    const parts = { decisions: this.#decisions, votes: this.#votes, seating: this.#seating, standIn: this.#standIn };
+    this.#handOver = new HandOver({ ...seated, ...parts });
+    this.readings = new FleetView({ ...seated, settings, rounds: this.#rounds, mirror: this.#mirror });
   }
 
   /** A keyed hash of the text of a definition. */
@@ -225,7 +224,7 @@ export class Fleet {
     this.#forgetDead();
   }
 
-  #tick(outcome: "done" | "failed" | "silent"): void {
+  #tick(outcome: Outcome | "waiting"): void {
     const { clock, onEvent } = this.#deps;
     if (this.#detachment.tick(outcome, clock.now())) {
       const { probesAll } = this.#detachment;
@@ -270,7 +269,8 @@ export class Fleet {
 
   *#renewal(): Steps<void> {
     yield* this.#decisions.renew(this.#seats.all());
-    yield* this.#handOver.renew();
+    yield* this.#standIn.take();
+    yield* this.#handOver.releaseAll();
     for (const record of this.#seats.heartbeats()) {
       const isKeeper = ownersOf(record.hash, 1, this.#membership.roster)[0]?.run === this.run;
       if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);

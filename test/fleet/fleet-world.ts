@@ -158,6 +158,7 @@ export class TestMember {
   /** What the fleet tells it throws once. */
   failsOnce = false;
   readonly clock: ProcessClock;
+  readonly #staleMs = new Map<string, number>();
   readonly #world: World;
   readonly #random: SeededRandom;
 
@@ -179,6 +180,7 @@ export class TestMember {
       ...{ clock, random: random.next, store, settings, checks: this.#checks() },
       onEvent: (event) => void this.events.push(event),
     });
+    for (const { check, staleAfterMs } of checks) this.#staleMs.set(check, staleAfterMs);
     this.fleet.define(checks);
     this.fleet.start();
   }
@@ -202,7 +204,7 @@ export class TestMember {
     void this.fleet.close();
   }
 
-  vote(check: string, vote: Vote, validUntil = this.#world.clock.now() + STALE_MS): void {
+  vote(check: string, vote: Vote, validUntil = this.#world.clock.now() + this.#staleAfter(check)): void {
     this.fleet.vote(check, vote, validUntil);
   }
 
@@ -233,8 +235,9 @@ export class TestMember {
         const now = this.#world.clock.now();
         let oldest = 0;
         if (!this.#world.isSilent)
-          for (const { lastAt } of this.runners.values()) oldest = Math.max(oldest, now - lastAt);
-        return Math.min(1, oldest / STALE_MS);
+          for (const [check, { lastAt }] of this.runners)
+            oldest = Math.max(oldest, (now - lastAt) / this.#staleAfter(check));
+        return Math.min(1, oldest);
       },
     };
   }
@@ -253,6 +256,10 @@ export class TestMember {
     this.#after(check, runner, EDGE_MS * this.#random.next());
   }
 
+  #staleAfter(check: string): number {
+    return this.#staleMs.get(check) ?? STALE_MS;
+  }
+
   #after(check: string, runner: Runner, ms: number): void {
     runner.timer = this.clock.setTimer(ms, () => this.#result(check, runner));
   }
@@ -263,7 +270,7 @@ export class TestMember {
     const sight = this.#world.sight(this.name, check);
     const isBad = sight === "fail";
     runner.votes += 1;
-    if (now >= runner.lastAt + STALE_MS) Object.assign(runner, { state: "pending", failures: 0 });
+    if (now >= runner.lastAt + this.#staleAfter(check)) Object.assign(runner, { state: "pending", failures: 0 });
     runner.failures = isBad ? runner.failures + 1 : 0;
     if (sight !== "blind") runner.lastAt = now;
     if (isBad && (runner.state === "pending" || runner.failures >= UNHEALTHY_THRESHOLD)) runner.state = "failing";
@@ -272,6 +279,6 @@ export class TestMember {
     this.#after(check, runner, isBad && runner.state !== "failing" ? EDGE_MS : INTERVAL_MS);
     const state = sight === "blind" || runner.state === "pending" ? "abstaining" : runner.state;
     const reason = state === "failing" ? "refused" : state === "warning" ? "slow" : undefined;
-    this.fleet.vote(check, { state, reason }, runner.lastAt + STALE_MS);
+    this.fleet.vote(check, { state, reason }, runner.lastAt + this.#staleAfter(check));
   }
 }

@@ -508,3 +508,47 @@ describe("members that see different things", () => {
     assertAll([a, b, c], "failing", checks);
   });
 });
+
+describe("members whose results are nearly too old", () => {
+  it("agree on a failure that two of three see, also at the one that sees a pass", async () => {
+    const checks = definitions(6, { copies: 3 });
+    const world = new World();
+    const members = await world.grow(3, checks);
+    world.sight = (member) => (member === "a" ? "pass" : "fail");
+    await world.seconds(30);
+    for (const member of members) {
+      member.stalest = 0.95;
+      member.decisions.length = 0;
+    }
+    await world.seconds(60);
+    for (const member of members) {
+      assert.deepEqual(member.decisions, [], member.name);
+      for (const { check } of checks) assert.equal(member.state(check), "failing", `${check} at ${member.name}`);
+    }
+  });
+
+  it("keep a failure when one of two that see it dies", async () => {
+    const checks = definitions(20, { copies: 3, staleAfterMs: 16_000 });
+    const world = new World();
+    const members = await world.grow(5, checks);
+    const owners = new Map(checks.map(({ check }) => [check, members.filter((member) => member.runners.has(check))]));
+    const [victim] = members;
+    assert.ok(victim);
+    // the victim sees a failure, and so does the first other owner of each of its checks
+    world.sight = (member, check) => {
+      const seats = owners.get(check) ?? [];
+      const other = seats.find((seat) => seat !== victim);
+      return seats.includes(victim) && (member === "a" || member === other?.name) ? "fail" : "pass";
+    };
+    await world.seconds(40);
+    const failing = checks.filter(({ check }) => victim.state(check) === "failing").map(({ check }) => check);
+    assert.ok(failing.length > 3, `${failing.length}`);
+    victim.kill();
+    for (let at = 0; at < 7; at += 1) {
+      await world.seconds(1);
+      for (const member of members.slice(1))
+        for (const check of failing)
+          assert.equal(member.state(check), "failing", `${check} at ${member.name} after ${at} s`);
+    }
+  });
+});

@@ -20,7 +20,7 @@ import type { HeardBeats, LogEntry, Run } from "../store/store.js";
 /** Cells in one write. More changes are written with the next ones. */
 export const MAX_ENTRY_CELLS = 500;
 
-/** A write ends after the cell with which it is so long: 500 cells have 100,000 characters, one of a Flower may have a million. */
+/** Maximum length of a write; the last cell may exceed it. 500 cells have 100,000 characters, one of a Flower may have a million. */
 export const MAX_ENTRY_LENGTH = 262_144;
 
 /** States of the store that are remembered between two beats, and heads of failed writes. One that is forgotten costs a rewrite. */
@@ -52,6 +52,8 @@ export class Ledger {
   /** Heads of failed writes since the last one that was acknowledged: the store may have them. */
   readonly #unsure = new Set<string>();
   #hasFoundLoss = false;
+  /** Number of changes that a failed write has given back: all of them are in the next one. */
+  #returned = 0;
 
   constructor(run: Run, codec: FleetCodec) {
     this.#run = run;
@@ -91,7 +93,8 @@ export class Ledger {
     let cellCount = this.#written.size;
     let length = 0;
     for (const [check, cell] of this.#changes) {
-      if (changes.size === MAX_ENTRY_CELLS || length >= MAX_ENTRY_LENGTH) break;
+      const isFull = changes.size === MAX_ENTRY_CELLS || length >= MAX_ENTRY_LENGTH;
+      if (isFull && changes.size >= this.#returned) break;
       this.#changes.delete(check);
       const before = this.#written.get(check);
       const after = cell && { ...this.#codec.sealCell(this.#run, check, sequence, cell), cell };
@@ -101,6 +104,7 @@ export class Ledger {
       low = (low - (before?.low ?? 0) + (after?.low ?? 0)) >>> 0;
       cellCount += Number(after !== undefined) - Number(before !== undefined);
     }
+    this.#returned = 0;
     const state = { sequence, high, low };
     const head = this.#codec.sealHead(this.#run, state);
     const cells = new Map(Array.from(changes, ([check, written]) => [check, written?.text]));
@@ -128,6 +132,7 @@ export class Ledger {
   /** The write has failed, or its result is unknown. Its changes go with the next one, as they are then, and before all others. */
   giveBack(entry: LogEntry): void {
     const { changes } = this.#land(entry);
+    this.#returned = changes.size;
     makeRoom(this.#unsure);
     this.#unsure.add(entry.head);
     const later = [...this.#changes];

@@ -29,13 +29,13 @@ export interface LogReaderDeps {
   readonly onOwn: (head: string) => void;
 }
 
-/** From the begin of one poll to the begin of the next one. */
+/** From the start of one poll to the start of the next one. */
 const POLL_MS = 100;
 
 /** After a poll that has found entries: others may have more to say. */
 const BUSY_POLL_MS = 50;
 
-/** So much time is left to everything else. */
+/** Minimum pause between two polls. */
 const MIN_PAUSE_MS = 10;
 
 const TURN_MS = 20;
@@ -86,7 +86,7 @@ export class LogReader {
       isEnd = page?.isEnd ?? true;
       if (isEnd) this.readAt = startedAt;
     }
-    // members do not write as much: other programs fill the log. It is read from its end on, and the cells as a whole
+    // it grows faster than it is read: it is read from its end on, and the cells as a whole
     if (!isEnd) this.losePlace();
     return hasEntries;
   }

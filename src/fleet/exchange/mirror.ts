@@ -122,6 +122,7 @@ export class Mirror {
     for (const [check, text] of cells) {
       inStep += 1;
       if (inStep % STEP_CELLS === 0) yield;
+      if (this.#runs.get(run) !== known) return changed; // it was forgotten meanwhile
       const opened = this.#openCell(run, check, text);
       if (opened === undefined) continue;
       add(sum, opened);

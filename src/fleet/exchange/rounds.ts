@@ -40,8 +40,8 @@ export interface RoundsDeps {
   readonly beat: () => string | undefined;
   /** A round has succeeded. @param isLogRead all that was in the log at the round before has been taken */
   readonly onBeats: (beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean) => void;
-  /** The time of a beat is over, whether it succeeded or not. */
-  readonly onTick: (outcome: "done" | "failed" | "silent") => void;
+  /** The time of a beat is over. `waiting`: the store has not answered yet. */
+  readonly onTick: (outcome: Outcome | "waiting") => void;
   readonly onVotes: (checks: readonly string[]) => Steps<void>;
   /** A call has succeeded, after a time in which this member has heard nothing. */
   readonly onReturn: (deafMs: number) => void;
@@ -51,6 +51,9 @@ export interface RoundsDeps {
   readonly onLoss: () => void;
   readonly onEvent: (event: FleetEvent) => void;
 }
+
+/** `silent`: no beat was sent, because this process does not probe now. */
+export type Outcome = "done" | "failed" | "silent";
 
 const GATHER_MS = 50;
 
@@ -62,6 +65,7 @@ export class Rounds {
   readonly #closed = new AbortController();
   #isStarted = false;
   #beatTimer: CancelTimer | undefined;
+  #waitTimer: CancelTimer | undefined;
   #gatherTimer: CancelTimer | undefined;
   readonly #log: LogReader;
   /** The last round that has succeeded. */
@@ -141,6 +145,7 @@ export class Rounds {
   stop(): void {
     this.#closed.abort();
     this.#beatTimer?.();
+    this.#waitTimer?.();
     this.#log.stop();
     this.#gatherTimer?.();
   }
@@ -149,16 +154,26 @@ export class Rounds {
   async #beats(): Promise<void> {
     const { clock, beatMs, onTick } = this.#deps;
     const startedAt = clock.now();
+    this.#tickLater();
     try {
       const outcome = await this.#round();
       if (!this.#closed.signal.aborted) onTick(outcome);
     } finally {
+      this.#waitTimer?.();
       const leftMs = Math.max(beatMs / 10, startedAt + beatMs - clock.now());
       if (!this.#closed.signal.aborted) this.#beatTimer = clock.setTimer(leftMs, () => this.#run(this.#beats()));
     }
   }
 
-  async #round(): Promise<"done" | "failed" | "silent"> {
+  /** A store that hangs lets a round last as long as half a lease: what is known runs out meanwhile. */
+  #tickLater(): void {
+    this.#waitTimer = this.#deps.clock.setTimer(this.#deps.beatMs, () => {
+      this.#tickLater();
+      this.#deps.onTick("waiting");
+    });
+  }
+
+  async #round(): Promise<Outcome> {
     const { clock, store, run, beat, onBeats, ledger } = this.#deps;
     const own = beat();
     if (own === undefined) return "silent";

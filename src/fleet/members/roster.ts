@@ -112,6 +112,8 @@ export class Settling {
   #proposed: Roster = [];
   #proposedAt = 0;
   #changedAt: number | undefined;
+  /** When the first of those that are acted on was no longer in the list: its checks have no prober, so no other change is waited for. */
+  #goneAt: number | undefined;
 
   constructor(settleMs: number) {
     this.#settleMs = settleMs;
@@ -125,15 +127,16 @@ export class Settling {
   /** Monotonic time at which the proposed list is acted on; `undefined`: it is. */
   get dueAt(): number | undefined {
     if (this.#changedAt === undefined) return undefined;
-    return Math.min(this.#proposedAt + this.#settleMs, this.#changedAt + MAX_SETTLES * this.#settleMs);
+    const settledAt = Math.min(this.#proposedAt, this.#goneAt ?? Number.POSITIVE_INFINITY) + this.#settleMs;
+    return Math.min(settledAt, this.#changedAt + MAX_SETTLES * this.#settleMs);
   }
 
-  /** The list is this now. Only a member that joins is waited for anew: the checks of one that is gone have no prober meanwhile. */
+  /** The list is this now. */
   propose(roster: Roster, now: number): void {
     if (isSameRoster(roster, this.#proposed)) return;
-    const known = new Set(this.#proposed.map(({ run }) => run));
-    if (this.#changedAt === undefined || roster.some(({ run }) => !known.has(run))) this.#proposedAt = now;
     this.#proposed = roster;
+    this.#proposedAt = now;
+    this.#goneAt = this.#isOneGone ? (this.#goneAt ?? now) : undefined;
     this.#changedAt = isSameRoster(roster, this.#adopted) ? undefined : (this.#changedAt ?? now);
   }
 
@@ -151,7 +154,12 @@ export class Settling {
 
   adopt(roster: Roster): void {
     this.#adopted = roster;
+    if (!this.#isOneGone) this.#goneAt = undefined;
     this.#changedAt = isSameRoster(roster, this.#proposed) ? undefined : (this.#changedAt ?? this.#proposedAt);
+  }
+
+  get #isOneGone(): boolean {
+    return this.#adopted.some(({ run }) => this.#proposed.every((member) => member.run !== run));
   }
 }
 

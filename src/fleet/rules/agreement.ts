@@ -8,8 +8,8 @@
  * With k = min(agree, L): failing when k votes fail. Else it is good: passing, or a warning when a vote warns or fails. A seat
  * whose owner has not voted, has a vote that is too old, or abstains is filled by a former owner, so that an owner that dies,
  * leaves or is cut off changes nothing. In place of an owner that abstains, a former owner counts only while it lives. A seat
- * that cannot be filled may still fail: while that could turn the check, the check stays what it was, as long as that counts. A
- * seat that abstains is not waited for.
+ * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A good state does so as long
+ * as it counts. A seat that abstains is not waited for.
  */
 
 import type { Decision, Vote } from "../records/vote.js";
@@ -55,6 +55,8 @@ export function agreedOn(seats: SeatVotes, before: Decision, now: number): Decis
   if (failing.length >= k) return decisionOf("failing", failing[0]?.vote.reason, failing);
   const good = failing.length === 0 ? votes : votes.filter(({ vote }) => vote.state !== "failing");
   const mayFail = failing.length > 0 && failing.length + awaited >= k;
+  // to stay failing is no turn: the votes that fail carry it
+  if (mayFail && before.state === "failing") return decisionOf("failing", before.reason, failing);
   if (mayFail && (before.validUntil > now || good.length === 0)) return before;
   if (failing.length > 0) return decisionOf("warning", "partial", good);
   const warning = good.find(({ vote }) => vote.state === "warning");

@@ -8,7 +8,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
-import type { Cell, Decision } from "../records/vote.js";
+import type { Cell, Decision, Definition } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
@@ -135,8 +135,7 @@ export class Decisions {
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
-    const marginMs = Math.max(RENEWAL_SHARE * definition.staleAfterMs, MIN_RENEWAL_BEATS * this.#deps.beatMs);
-    return toldUntil - now < marginMs;
+    return toldUntil - now < renewalMs(definition, this.#deps.beatMs);
   }
 
   /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */
@@ -147,6 +146,8 @@ export class Decisions {
     const { reviewAt } = record;
     const lasting = this.#decisionOf(record, next);
     record.reviewAt = Math.min(reviewAt, record.reviewAt);
+    // the votes of owners that are heard only seem to end: they are renewed by then, and a failure must not be hidden until then
+    if (decided.state === "failing" && lasting.state !== "failing") return decided;
     return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
   }
 
@@ -283,4 +284,9 @@ export class Decisions {
     if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
   }
+}
+
+/** A decision is renewed when less time than this is left of it, in milliseconds. */
+export function renewalMs({ staleAfterMs }: Definition, beatMs: number): number {
+  return Math.max(RENEWAL_SHARE * staleAfterMs, MIN_RENEWAL_BEATS * beatMs);
 }

@@ -3,11 +3,10 @@
  *
  *                  owner by the assignment                 no owner any more
  *     resting ---------------------------> probing <-----------------------> handing over --> resting
- *                                                    it is an owner again          all new owners have voted, or
- *                                                                                  twice staleAfter
+ *        |                                           it is an owner again              ^            no owner needs it, or
+ *        '------------------- it stands in for owners (stand-in.ts) --------------------'            twice staleAfter
  *
- * A member that loses a check goes on until its successors have voted. So no check is without a vote in between. A member that
- * stands in for owners that are not heard hands the check over to them in the same way.
+ * A member that loses a check goes on until its successors have voted. So no check is without a vote in between.
  */
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
@@ -71,6 +70,7 @@ export class Seats {
   readonly #records = new Map<string, CheckRecord>();
   readonly #heartbeats = new Set<CheckRecord>();
   readonly #handingOver = new Set<CheckRecord>();
+  #rate = 0;
   takeovers = 0;
   /** How many of the checks that are not local each run has. */
   readonly shares = new Map<Run, number>();
@@ -107,10 +107,8 @@ export class Seats {
   }
 
   /** Probes a second of all checks that are shared. */
-  rate(): number {
-    let rate = 0;
-    for (const { definition } of this.#records.values()) if (definition.scope !== "local") rate += definition.rate;
-    return rate;
+  get rate(): number {
+    return this.#rate;
   }
 
   /** Takes the checks of a configuration in place of those before. It may be begun again: what it has done counts. */
@@ -121,9 +119,10 @@ export class Seats {
       gone.delete(definition.check);
       if (index % CHECKS_A_STEP === 0) yield;
     }
-    for (const [, record] of gone) {
+    for (const record of gone.values()) {
       yield;
       this.#count(record, -1);
+      this.#rate -= rateOf(record.definition);
       this.#records.delete(record.check);
       this.#handingOver.delete(record);
       this.#heartbeats.delete(record);
@@ -167,6 +166,7 @@ export class Seats {
     if (definition.isHeartbeat) this.#heartbeats.add(record);
     else this.#heartbeats.delete(record);
     const before = record.definition;
+    this.#rate += rateOf(definition) - (known === undefined ? 0 : rateOf(before));
     this.#count(record, -1);
     record.definition = definition;
     this.#count(record, 1);
@@ -240,6 +240,10 @@ export class Seats {
     record.handsOverUntil = Math.max(now, keepUntil) + MAX_STALE_TIMES * record.definition.staleAfterMs;
     this.#handingOver.add(record);
   }
+}
+
+function rateOf({ scope, rate }: Definition): number {
+  return scope === "local" ? 0 : rate;
 }
 
 /** One plain object: 100,000 are made at a start. */

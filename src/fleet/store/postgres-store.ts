@@ -41,7 +41,7 @@ const MAX_CELLS_LENGTH = 268_435_456;
 const MAX_ENTRY_BYTES = 8_388_608;
 const MAX_TEXT_BYTES = 268_435_456;
 
-/** A page ends after the record with which it is so long. 2,000 cells have 400 kB, 100 entries of the log 2 MB. */
+/** Maximum length of a page; the last record may exceed it. 2,000 cells have 400 kB, 100 entries of the log 2 MB. */
 const PAGE_BYTES = 8_388_608;
 
 /** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */

@@ -61,6 +61,9 @@ const MAX_QUEUE = 10_000;
 
 const MAX_MESSAGE_LENGTH = 200;
 
+/** The client ends an attempt to connect after so many deadlines. The deadline itself, which delays of this process do not use up, is that of the call. */
+const CONNECT_TIMES = 10;
+
 /** Errors of Redis: what the user may not do, and what no user may do now. Source: redis.io, and server.c of Redis 7. */
 const REFUSALS =
   /^(?:EXECABORT .*NOPERM|NOPERM|NOAUTH|WRONGPASS|READONLY|OOM|MISCONF|NOREPLICAS|DENIED|ERR invalid password|ERR AUTH|ERR RedisClient sent AUTH)/;
@@ -207,10 +210,10 @@ class RedisLink implements Link<RedisClient> {
     database: number,
     asked?: Set<RedisClient>,
   ): Promise<RedisClient> {
-    const { tls } = this.#options;
+    const { tls, deadlineMs } = this.#options;
     const secure = this.#url.isTls ? { ...tlsOptions(host, tls), tls: true as const } : {};
     const client: RedisClient = this.#package.createClient({
-      socket: { ...secure, host, port, connectTimeout: 0, reconnectStrategy: false },
+      socket: { ...secure, host, port, connectTimeout: CONNECT_TIMES * deadlineMs, reconnectStrategy: false },
       ...(login.user === undefined ? {} : { username: login.user }),
       ...(login.password === undefined ? {} : { password: login.password }),
       database,
@@ -228,11 +231,13 @@ class RedisLink implements Link<RedisClient> {
     });
     try {
       await client.connect();
+      // `destroy` of the client does not end what still connects (@redis/client 6.3)
+      if (!this.#clients.has(client)) throw new StoreError("timeout", `${this.label}: connected too late`);
+      return client;
     } catch (error) {
       this.#end(client);
       throw error;
     }
-    return client;
   }
 
   #end(client: RedisClient): void {

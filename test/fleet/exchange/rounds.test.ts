@@ -173,6 +173,17 @@ describe("beats", () => {
     assert.deepEqual(bench.beats, [0, 500, 1_000]);
     assert.equal(bench.ticks.length, 2, "the time of a beat is over twice");
   });
+
+  it("tells that the time of a beat is over also while the store hangs, and no more once it is stopped", async () => {
+    const bench = await new Bench().started(100);
+    bench.ticks.length = 0;
+    bench.store.faults.isSilent = true;
+    await bench.clock.advance(3_500);
+    assert.deepEqual(bench.ticks, ["waiting", "waiting", "failed"]);
+    bench.rounds.stop();
+    await bench.clock.advance(5_000);
+    assert.equal(bench.ticks.length, 3);
+  });
 });
 
 describe("a call that fails", () => {

@@ -173,13 +173,23 @@ describe("a change of the members", () => {
       ["2000 a", "4500 ab"],
     ],
     [
-      "is acted on in time, when others go or change meanwhile: only one that joins is waited for",
+      "is acted on in time, when a member is gone and others go or join meanwhile",
       [
         [0, "a", "b", "c", "d"],
         [5_000, "a", "b", "c"],
-        [6_500, "a", "b"],
+        [6_000, "a", "b"],
+        [6_500, "a", "b", "e"],
       ],
-      ["2000 abcd", "7000 ab"],
+      ["2000 abcd", "7000 abe"],
+    ],
+    [
+      "in which a member that was gone is back is waited for anew",
+      [
+        [0, "a", "b"],
+        [5_000, "a"],
+        [6_000, "a", "b", "c"],
+      ],
+      ["2000 ab", "8000 abc"],
     ],
     [
       "that is no change is not waited for",
@@ -213,10 +223,10 @@ describe("a change of the members", () => {
       "begins to settle anew after it was acted on",
       [
         [0, "a"],
-        [5_000, "b"],
-        [6_000, "c"],
+        [5_000, "a", "b"],
+        [6_000, "a", "b", "c"],
       ],
-      ["2000 a", "8000 c"],
+      ["2000 a", "8000 abc"],
     ],
   ];
   for (const [title, changes, acts] of rows) it(title, () => assert.deepEqual(acted(changes), acts));

@@ -144,6 +144,16 @@ describe("an owner that has not voted", () => {
     );
   });
 
+  it("does not end a failure, while the votes that fail could turn the check again", () => {
+    const before: Decision = { state: "failing", reason: "before", validUntil: NOW };
+    for (const votes of ["fp-", "f-p", "f--"]) {
+      const { state, reason, validUntil } = agreed(votes, 2, { before });
+      assert.deepEqual([state, reason, validUntil > NOW], ["failing", "before", true], votes);
+    }
+    assert.equal(agreed("fp-", 2, { before, isAwaited: false }).reason, "partial", "until it has had enough time");
+    assert.equal(agreed("pp-", 2, { before }).state, "passing");
+  });
+
   it("for long is waited for a time after its vote has become too old", () => {
     const stateOf = (votes: string, awaitedMs: number) =>
       agreed(votes, 2, { before: PASSING, isAwaited: false, awaitedMs }).state;

@@ -2,32 +2,23 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runAtOnce } from "../../../src/core/turns.js";
 import type { RosterMember } from "../../../src/fleet/members/roster.js";
-import type { Decision } from "../../../src/fleet/records/vote.js";
-import { UNDECIDED } from "../../../src/fleet/rules/agreement.js";
 import { HandOver } from "../../../src/fleet/seats/hand-over.js";
 import type { CheckRecord } from "../../../src/fleet/seats/seats.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";
 import { definition } from "../fleet-world.js";
-import { heardMember, recordOf, rosterMember } from "../records.js";
+import { recordOf, rosterMember } from "../records.js";
 
 const [SELF, B] = [rosterMember("self"), rosterMember("b")];
-const BEAT = 100;
-
-/** What was decided, and counts until a time. */
-function known(validUntil: number): Decision {
-  return { state: "passing", reason: undefined, validUntil };
-}
 
 /** Member `self` at time 1,000, which hands checks over. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly handingOver = new Set<CheckRecord>();
   readonly voted = new Set<CheckRecord>();
-  readonly resting: CheckRecord[] = [];
-  /** When member b has vouched for its votes. */
-  vouchedAt = 1_000;
+  /** Whether what is known runs out, and no owner vouches for its vote. */
+  isNeeded = false;
   readonly calls: string[] = [];
-  readonly detachment = { isDetached: false, canProbeAll: true };
+  readonly detachment = { isDetached: false };
   readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
   readonly seating = { isRunning: false };
   readonly handOver: HandOver;
@@ -37,23 +28,16 @@ class Bench {
     clock.stall(1_000);
     const call = (name: string) => (record: CheckRecord) => void this.calls.push(`${name} ${record.check}`);
     this.handOver = new HandOver({
-      ...{ clock, run: SELF.run, beatMs: BEAT, membership, detachment, seating },
-      members: {
-        get: (run) =>
-          run === B.run
-            ? heardMember("b", { heardAt: 1_000, vouch: { provenAt: this.vouchedAt, stalest: 0 } })
-            : undefined,
-      },
+      ...{ clock, run: SELF.run, membership, detachment, seating },
       seats: {
         handingOver: this.handingOver,
-        all: () => this.resting,
-        standIn: call("stand in for"),
         release: (record) => {
           call("release")(record);
           this.handingOver.delete(record);
         },
       },
       decisions: { isPredecessorDue: (record) => !this.voted.has(record), decide: call("decide") },
+      standIn: { isNeeded: () => this.isNeeded },
       votes: { remove: call("remove") },
     });
   }
@@ -87,8 +71,7 @@ describe("a check is given up", () => {
       "not while they do not vouch for their votes, and these run out",
       (bench, record) => {
         bench.voted.add(record);
-        record.decision = known(1_100);
-        bench.vouchedAt = 700;
+        bench.isNeeded = true;
       },
       false,
     ],
@@ -135,7 +118,7 @@ describe("a check is given up", () => {
       bench.handOver.release(record);
       assert.deepEqual(bench.calls, isReleased ? RELEASED : []);
       bench.calls.length = 0;
-      runAtOnce(bench.handOver.renew());
+      runAtOnce(bench.handOver.releaseAll());
       assert.deepEqual(bench.calls, []);
     });
 
@@ -143,69 +126,18 @@ describe("a check is given up", () => {
     const bench = new Bench();
     const [, y] = [bench.record("x"), bench.record("y"), bench.record("z")];
     bench.voted.add(y);
-    runAtOnce(bench.handOver.renew());
+    runAtOnce(bench.handOver.releaseAll());
     assert.deepEqual(bench.calls, ["release y", "remove y", "decide y"]);
   });
 
   it("in turns: of 1,000, 25 in one", () => {
     const bench = new Bench();
     for (let index = 0; index < 1_000; index += 1) bench.record(`check-${index}`);
-    const steps = bench.handOver.renew();
+    const steps = bench.handOver.releaseAll();
     let turns = 0;
     while (steps.next().done !== true) turns += 1;
     assert.equal(turns, 40);
   });
-});
-
-describe("a member stands in for owners that do not vouch for their votes, heard or not", () => {
-  // staleAfter is 31 s: a quarter of it is 7.75 s
-  type Row = readonly [title: string, set: (bench: Bench, record: CheckRecord) => void, isTaken: boolean];
-  const rows: readonly Row[] = [
-    ["when what is known runs out", () => {}, true],
-    ["not while more than a quarter of staleAfter is left", (_, record) => (record.decision = known(8_750)), false],
-    ["not after the usual time between two beats", (bench) => (bench.vouchedAt = 701), false],
-    ["when the other owner was never heard", (_, record) => (record.owners = [B, rosterMember("c")]), true],
-    ["not when it is an owner itself", (_, record) => (record.owners = [B, SELF]), false],
-    ["not when it is no candidate for checks", (bench) => (bench.membership.roster = [B]), false],
-    [
-      "not when the store is gone: then its share or all is probed",
-      (bench) => (bench.detachment.isDetached = true),
-      false,
-    ],
-    ["not when all checks are beyond its capacity", (bench) => (bench.detachment.canProbeAll = false), false],
-    ["not for a check that it probes already", (_, record) => (record.role = "probing"), false],
-    ["not for one that it hands over already", (_, record) => (record.role = "handing-over"), false],
-    ["not for one that no member may probe", (_, record) => (record.owners = []), false],
-    ["not for one of which nothing was ever known", (_, record) => (record.decision = UNDECIDED), false],
-    [
-      "not for one that each member probes",
-      (_, record) => (record.definition = definition("x", { scope: "each" })),
-      false,
-    ],
-    ["not for a local one", (_, record) => (record.definition = definition("x", { scope: "local" })), false],
-    [
-      "with three beats left, also when staleAfter is short",
-      (_, record) => {
-        record.definition = definition("x", { staleAfterMs: 800 });
-        record.decision = known(1_299);
-      },
-      true,
-    ],
-  ];
-  for (const [title, set, isTaken] of rows)
-    it(title, () => {
-      const bench = new Bench();
-      bench.membership.roster = [SELF, B];
-      bench.vouchedAt = 700;
-      const record = recordOf(definition("x"), { owners: [B], role: "resting", decision: known(8_749) });
-      bench.resting.push(
-        recordOf(definition("fresh"), { owners: [B], role: "resting", decision: known(32_000) }),
-        record,
-      );
-      set(bench, record);
-      runAtOnce(bench.handOver.renew());
-      assert.deepEqual(bench.calls, isTaken ? ["stand in for x"] : []);
-    });
 });
 
 describe("a member that leaves has handed over", () => {
@@ -218,7 +150,7 @@ describe("a member that leaves has handed over", () => {
     bench.handOver.release(x);
     assert.equal(await isDone(), false);
     bench.voted.add(y);
-    runAtOnce(bench.handOver.renew());
+    runAtOnce(bench.handOver.releaseAll());
     assert.equal(await isDone(), true);
   });
 

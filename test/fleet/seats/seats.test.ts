@@ -114,7 +114,7 @@ describe("the checks of a configuration", () => {
     const { seats, replace } = bench();
     const [shared, each] = [definition("x", { rate: 2 }), definition("y", { rate: 3, scope: "each" })];
     replace(shared, each, definition("z", { rate: 50, scope: "local" }));
-    assert.equal(seats.rate(), 5);
+    assert.equal(seats.rate, 5);
   });
 
   it("that are gone are handed over no more", () => {

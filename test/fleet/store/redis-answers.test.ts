@@ -6,6 +6,7 @@ import { systemClock } from "../../../src/core/clock.js";
 import { openStore } from "../../../src/fleet/store/open-store.js";
 import { StoreError } from "../../../src/fleet/store/store.js";
 import { parseStoreUrl } from "../../../src/fleet/store/store-url.js";
+import { eventually } from "../../support/eventually.js";
 
 const servers: Server[] = [];
 after(() => {
@@ -104,3 +105,33 @@ for (const [answer, code, fault, hint] of [
     });
     await store.close();
   });
+
+test("a server that never ends the TLS handshake gets no connection that stays open", async () => {
+  let open = 0;
+  const server = createServer((socket) => {
+    open += 1;
+    socket
+      .on("error", () => {})
+      .on("close", () => {
+        open -= 1;
+      });
+    socket.resume();
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const store = await openStore(parseStoreUrl(`rediss://127.0.0.1:${port}`), {
+    ...{ fleet: "prod", deadlineMs: 50, clock: systemClock, tls: undefined },
+  });
+  let [tried, mostOpen] = [0, 0];
+  const lost = async () => {
+    await assert.rejects(store.beat("r", "beat"), StoreError);
+    tried += 1;
+    mostOpen = Math.max(mostOpen, open);
+    return tried >= 5 && open > 0;
+  };
+  await eventually(lost, "five attempts are lost", 10_000);
+  await store.close();
+  await eventually(() => open === 0, "all connections are closed", 5_000);
+  assert.ok(mostOpen > 0);
+});

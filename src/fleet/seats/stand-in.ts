@@ -1,0 +1,86 @@
+/**
+ * Standing in: a member probes a check of others before what it knows of the check is too old, until its owners vote again.
+ *
+ *     owners vouch for their votes --3 beats of silence--> the next members by the assignment probe it --> hand-over.ts
+ *
+ * A store that answers now and then, or takes beats and no votes, lets members hear each other too rarely to trust their votes,
+ * and too often to take them for dead. What is known would be stale then, though each of them could look. A member that hears no
+ * other one stands in for all, as when the store is gone, and only if all checks are within its capacity.
+ */
+import type { Clock } from "../../core/clock.js";
+import type { Steps } from "../../core/turns.js";
+import type { Detachment } from "../detachment.js";
+import type { Members } from "../members/members.js";
+import type { FleetMembership } from "../members/membership.js";
+import type { RosterMember } from "../members/roster.js";
+import { Ranking } from "../rules/assignment.js";
+import type { Run } from "../store/store.js";
+import { renewalMs } from "./decisions.js";
+import type { CheckRecord, Seats } from "./seats.js";
+
+export interface StandInDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly beatMs: number;
+  readonly seats: Pick<Seats, "all" | "standIn">;
+  readonly members: Pick<Members, "get">;
+  readonly membership: Pick<FleetMembership, "roster">;
+  readonly detachment: Pick<Detachment, "canProbeAll" | "isDetached">;
+}
+
+/** Usually less, just before a beat: it vouches from the read before it on. */
+const UNVOUCHED_BEATS = 2.5;
+
+/** Maximum number of checks that are taken with one beat: each of them is probed soon. */
+const MAX_CHECKS_A_BEAT = 2_000;
+
+const CHECKS_A_STEP = 25;
+
+export class StandIn {
+  readonly #deps: StandInDeps;
+
+  constructor(deps: StandInDeps) {
+    this.#deps = deps;
+  }
+
+  /** With each beat: takes the checks that need this member. */
+  *take(): Steps<void> {
+    const { seats, detachment, membership, run } = this.#deps;
+    if (detachment.isDetached || !detachment.canProbeAll) return;
+    const ranking = new Ranking(membership.roster.filter((member) => !this.#isSilent(member.run)));
+    if (!membership.roster.some((member) => member.run === run)) return;
+    let [count, taken] = [0, 0];
+    for (const record of seats.all()) {
+      if (this.#isOfOthers(record) && this.isNeeded(record) && this.#isNext(record, ranking)) {
+        seats.standIn(record);
+        taken += 1;
+      }
+      if (taken === MAX_CHECKS_A_BEAT) return;
+      count += 1;
+      if (count % CHECKS_A_STEP === 0) yield;
+    }
+  }
+
+  /** Whether no owner has vouched for its vote lately, and what is known of the check will soon be too old. */
+  isNeeded({ owners, decision, definition }: CheckRecord): boolean {
+    const { clock, beatMs } = this.#deps;
+    const leftMs = decision.validUntil - clock.now();
+    return leftMs < renewalMs(definition, beatMs) && owners.every(({ run }) => this.#isSilent(run));
+  }
+
+  #isOfOthers({ role, definition, owners, decision }: CheckRecord): boolean {
+    return role === "resting" && definition.scope === "shared" && owners.length > 0 && decision.state !== "pending";
+  }
+
+  /** Whether this member would own the check without those that are silent. */
+  #isNext({ hash, definition }: CheckRecord, ranking: Ranking<RosterMember>): boolean {
+    return ranking.owners(hash, definition.copies).some(({ run }) => run === this.#deps.run);
+  }
+
+  /** Another member has not vouched for its votes lately, or this one has not heard it: both say nothing of the check. */
+  #isSilent(run: Run): boolean {
+    const { clock, run: self, members, beatMs } = this.#deps;
+    const vouchedAt = members.get(run)?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY;
+    return run !== self && vouchedAt <= clock.now() - UNVOUCHED_BEATS * beatMs;
+  }
+}
