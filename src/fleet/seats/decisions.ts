@@ -146,8 +146,8 @@ export class Decisions {
     const { reviewAt } = record;
     const lasting = this.#decisionOf(record, next);
     record.reviewAt = Math.min(reviewAt, record.reviewAt);
-    // the votes of owners that are heard only seem to end: they are renewed by then, and a failure must not be hidden until then
-    if (decided.state === "failing" && lasting.state !== "failing") return decided;
+    // votes of members that are heard only seem to end, because they are renewed by then: they must not hide a failure
+    if (!this.isAlone && decided.state === "failing" && lasting.state !== "failing") return decided;
     return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
   }
 

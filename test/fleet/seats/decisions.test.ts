@@ -253,12 +253,18 @@ it("a vote that counts is looked at again when it ends, and one that does not wi
 describe("a decision that runs out before the next beat", () => {
   const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 500 };
 
-  it("gives way to the votes that count for longer", () => {
+  it("gives way to the votes that count for longer, while the store is gone", () => {
     const table = new Table(FAILING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 2_500);
     table.own("passing", 20_000);
     table.decisions.isAlone = true;
     assert.equal(table.decide(), "passing");
     assert.equal(table.record.decision.validUntil, 20_000);
+  });
+
+  it("does not, when it is a failure that others may tell again with their next beats", () => {
+    const table = new Table(FAILING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 2_500);
+    table.own("passing", 20_000);
+    assert.equal(table.decide(), "failing");
   });
 
   it("stays when there are none, or none that decide", () => {
