@@ -15,7 +15,7 @@ import type { Steps } from "../core/turns.js";
 import { Detachment } from "./detachment.js";
 import { Ledger } from "./exchange/ledger.js";
 import { Mirror } from "./exchange/mirror.js";
-import { type Outcome, Rounds } from "./exchange/rounds.js";
+import { type RoundOutcome, Rounds } from "./exchange/rounds.js";
 import type { FleetDeps } from "./fleet-deps.js";
 import { FleetView } from "./fleet-view.js";
 import type { HeardBeat } from "./members/members.js";
@@ -224,7 +224,7 @@ export class Fleet {
     this.#forgetDead();
   }
 
-  #tick(outcome: Outcome | "waiting"): void {
+  #tick(outcome: RoundOutcome | "waiting"): void {
     const { clock, onEvent } = this.#deps;
     if (this.#detachment.tick(outcome, clock.now())) {
       const { probesAll } = this.#detachment;

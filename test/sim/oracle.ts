@@ -283,22 +283,26 @@ export class Oracle implements Observer {
     this.#uncounted = false;
   }
 
-  /** Each delay since the start moves it, and the engine may measure each as shorter by one tick. */
+  /**
+   * Each delay since the start moves it, and the engine may measure each as shorter by one tick. A stall moves nothing; but the
+   * delays before it may have moved the deadline into it.
+   */
   #movedDeadline(): { readonly earliest: number; readonly latest: number } {
+    const stalls = this.#world.stalls.filter(({ to }) => to > this.#startedAt);
+    const delays = stalls.map(({ from, to }) => to - Math.max(from, this.#startedAt));
+    const earliest = this.#movedBy(delays, TICK_MS, NORMAL_MS);
+    const latest = delays.map((_, index) => this.#movedBy(delays.slice(0, index + 1), 0, 0));
+    return { earliest, latest: this.#unblockedFrom(Math.max(this.#deadline, ...latest)) };
+  }
+
+  /** The deadline after these delays, each of them shorter by a time, and none of them normal. */
+  #movedBy(delays: readonly number[], shorterMs: number, normalMs: number): number {
     const { timeoutMs } = this.#contract;
-    const delays = this.#world.stalls.map(({ from, to }) => Math.max(0, to - Math.max(from, this.#startedAt)));
-    const longestMs = Math.max(0, ...delays);
-    const moved = (shorterMs: number, normalMs: number) => {
-      const late = delays.map((delayMs) => delayMs - shorterMs).filter((lateMs) => lateMs > normalMs);
-      return Math.min(
-        late.reduce((sum, lateMs) => sum + lateMs, 0),
-        MAX_MOVED_TIMEOUTS * timeoutMs,
-      );
-    };
-    const limitMs = stallLimitMs(timeoutMs);
-    const earliest = this.#deadline + (longestMs > limitMs ? 0 : moved(TICK_MS, NORMAL_MS));
-    const latest = this.#deadline + (longestMs > limitMs + TICK_MS ? 0 : moved(0, 0));
-    return { earliest, latest: this.#unblockedFrom(latest) };
+    const toleranceMs = shorterMs === 0 ? TICK_MS : 0;
+    if (Math.max(0, ...delays) > stallLimitMs(timeoutMs) + toleranceMs) return this.#deadline;
+    const late = delays.map((delayMs) => delayMs - shorterMs).filter((lateMs) => lateMs > normalMs);
+    const lateMs = late.reduce((sum, each) => sum + each, 0);
+    return this.#deadline + Math.min(lateMs, MAX_MOVED_TIMEOUTS * timeoutMs);
   }
 
   /** The longest stall since the start of the last probe. */

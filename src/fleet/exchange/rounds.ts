@@ -41,7 +41,7 @@ export interface RoundsDeps {
   /** A round has succeeded. @param isLogRead all that was in the log at the round before has been taken */
   readonly onBeats: (beats: readonly HeardBeat[], startedAt: number, isLogRead: boolean) => void;
   /** The time of a beat is over. `waiting`: the store has not answered yet. */
-  readonly onTick: (outcome: Outcome | "waiting") => void;
+  readonly onTick: (outcome: RoundOutcome | "waiting") => void;
   readonly onVotes: (checks: readonly string[]) => Steps<void>;
   /** A call has succeeded, after a time in which this member has heard nothing. */
   readonly onReturn: (deafMs: number) => void;
@@ -53,7 +53,7 @@ export interface RoundsDeps {
 }
 
 /** `silent`: no beat was sent, because this process does not probe now. */
-export type Outcome = "done" | "failed" | "silent";
+export type RoundOutcome = "done" | "failed" | "silent";
 
 const GATHER_MS = 50;
 
@@ -173,7 +173,7 @@ export class Rounds {
     });
   }
 
-  async #round(): Promise<Outcome> {
+  async #round(): Promise<RoundOutcome> {
     const { clock, store, run, beat, onBeats, ledger } = this.#deps;
     const own = beat();
     if (own === undefined) return "silent";
