@@ -1,7 +1,7 @@
 /**
  * Standing in: a member probes a check of others before what it knows of the check is too old, until its owners vote again.
  *
- *     owners vouch for their votes --3 beats of silence--> the next members by the assignment probe it --> hand-over.ts
+ *     owners vouch for their votes --not for 2.5 beats--> the next members by the assignment probe it --> hand-over.ts
  *
  * A store that answers now and then, or takes beats and no votes, lets members hear each other too rarely to trust their votes,
  * and too often to take them for dead. What is known would be stale then, though each of them could look. A member that hears no
