@@ -1,5 +1,5 @@
 /** A history of one target, written by hand: no engine, no prober, no target. */
-import { DEFAULTS } from "./contract.js";
+import { type Contract, DEFAULTS } from "./contract.js";
 import { Oracle, type Reported, type TimeSpan } from "./oracle.js";
 import type { Outcome } from "./target.js";
 import type { Assumed, Status } from "./verdict.js";
@@ -22,17 +22,19 @@ export class History {
     stalls: this.#stalls,
     saturated: this.#saturated,
   };
+  readonly #contract: Contract;
   #oracle: Oracle;
   #now = 0;
   #probe = 0;
 
-  constructor(initial?: Assumed) {
-    this.#oracle = new Oracle("t", DEFAULTS, this.#world, { initial });
+  constructor(initial?: Assumed, contract: Contract = DEFAULTS) {
+    this.#contract = contract;
+    this.#oracle = new Oracle("t", contract, this.#world, { initial });
   }
 
   /** The check gets another target, which is up. */
   replaces(): this {
-    this.#oracle = new Oracle("t", DEFAULTS, this.#world, { replaced: this.#oracle });
+    this.#oracle = new Oracle("t", this.#contract, this.#world, { replaced: this.#oracle });
     this.#probe = 0;
     return this;
   }

@@ -242,8 +242,12 @@ export class Oracle implements Observer {
     const { jitter } = this.#contract;
     // it ran when the state changed, and delayed the next probe, which would have been due then
     const due = this.#lastProbeAt + this.#verdict.gapMs * (1 + jitter);
-    if (this.#lastProbeAt < this.#dueFrom) this.#excusedMs += this.#since(due);
-    else this.#excusedMs = this.#excused();
+    if (this.#lastProbeAt < this.#dueFrom) {
+      this.#excusedMs += this.#since(due);
+      return;
+    }
+    this.#latest = Math.min(this.#latest, due); // not the next timeout: that of a probe that does not end
+    this.#excusedMs = this.#excused();
   }
 
   #checkReported(reported: Reported, outcome: Outcome, tickMs: number): void {
