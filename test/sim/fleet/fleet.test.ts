@@ -17,11 +17,11 @@ const SEEDS = 20;
 const FIRST_SEED = 1;
 
 if (SIM_SEED !== undefined) {
-  test(`the fleet of seed ${SIM_SEED} holds its promises`, async () => {
+  test(`the fleet of seed ${SIM_SEED} holds its promises [F21]`, async () => {
     await runFleets({ ...size, seed: Number(SIM_SEED), runs: 1 }, ({ faults }) => assert.deepEqual(faults, []));
   });
 } else {
-  test(`${SEEDS} fleets with random faults hold their promises`, async () => {
+  test(`${SEEDS} fleets with random faults hold their promises [F21]`, async () => {
     const struck = new Set<string>();
     const failed: string[] = [];
     let results = 0;
