@@ -116,7 +116,7 @@ export const OWNERS: CommandModule = {
 const SCOPE_TEXTS = {
   shared: "shared among the members",
   local: "each member probes it for itself, and serves its own result",
-  each: "each member probes it, and they agree",
+  each: "all members check it, and they agree",
 } as const;
 
 function ownersText(check: string, answer: ControlAnswer<"ListOwners">): string {
