@@ -89,8 +89,8 @@ function nameOf({ member, self }: MemberDetails): string {
 }
 
 const OWNERS_HELP: CommandHelp = {
-  about: `Shows which members probe a check, and what each of them finds. A vote of a member that is no
-owner any more counts until its successors have voted.`,
+  about: `Shows which members probe a check, and what each of them finds. A vote of a former owner counts
+until its successors have voted. That of a dead member is listed for ten leases.`,
   usage: "owners CHECK [FLAGS]",
   flags: CONTROL_FLAGS,
   exitCodes: CONTROL_EXIT_CODES,
@@ -116,7 +116,7 @@ export const OWNERS: CommandModule = {
 const SCOPE_TEXTS = {
   shared: "shared among the members",
   local: "each member probes it for itself, and serves its own result",
-  each: "each member probes it, and they agree",
+  each: "all members check it, and they agree",
 } as const;
 
 function ownersText(check: string, answer: ControlAnswer<"ListOwners">): string {

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { SCOPES } from "../fleet/records/vote.js";
 import { choice, count, duration, group, oneOf, shown, text, url } from "./schema-parts.js";
-import { RECEIVER_TLS } from "./target-schema.js";
+import { STORE_TLS } from "./target-schema.js";
 
 const MAJORITY = v.literal("majority", ({ input }) => `must be majority or a number; got ${shown(input)}`);
 
@@ -29,7 +29,7 @@ export const FLEET = group(
     store: url(
       "Where members meet: redis://, rediss://, redis+sentinel://, redis+cluster:// or postgres://. Take a password from ${NAME} or ${file:PATH}.",
     ),
-    tls: v.optional(RECEIVER_TLS),
+    tls: v.optional(STORE_TLS),
     secretFile: v.optional(
       text(
         "A file with a secret of 16 or more characters, the same for all members. It signs all records. Required for Redis and Valkey.",

@@ -7,7 +7,7 @@ import { CONFIG_SCHEMA } from "./schema.js";
 import { isUrlSchema } from "./schema-parts.js";
 import type { PathRules } from "./yaml-text.js";
 
-/** All checks have the same keys: what is known about a path is collected once. */
+/** All checks have the same keys, and so have all webhooks: what is known about a path is collected once, for any name in it. */
 export class KnownPaths implements PathRules {
   readonly #known = new Map<string, KnownPath>();
 
@@ -19,7 +19,9 @@ export class KnownPaths implements PathRules {
   readonly hasFixedKeys = (path: Path): boolean => this.#at(path).keys.length > 0;
 
   #at(path: Path): KnownPath {
-    const kind = path.map((step, index) => (index === 1 ? "*" : step)).join("\0");
+    const [top, second, ...rest] = path;
+    const isName = second !== undefined && !this.hasFixedKeys(path.slice(0, 1));
+    const kind = (isName ? [top, "*", ...rest] : path).join("\0");
     const known = this.#known.get(kind) ?? knownAt(path);
     this.#known.set(kind, known);
     return known;

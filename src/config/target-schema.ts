@@ -92,22 +92,24 @@ export const EXPECT = group(
   "What the answer must be.",
 );
 
-const TLS = {
-  ca: v.optional(
-    oneOf(["system"], "system: trust the CA certificates of the operating system instead of Node's list."),
-  ),
-  caFile: v.optional(text("Certificates (PEM) that are trusted instead of Node's list: of a CA, or of the target.")),
-  certFile: v.optional(text("The client certificate (PEM), for targets that ask for one.")),
-  keyFile: v.optional(text("The key of the client certificate (PEM).")),
-  serverName: v.optional(text("The name that the target's certificate must have. Default: the target's host.")),
-  minVersion: v.optional(tlsVersion("The oldest version of TLS: 1.0, 1.1, 1.2 or 1.3. Default 1.2.")),
-  maxVersion: v.optional(tlsVersion("The newest version of TLS. Default: the newest that Node supports.")),
-  verify: v.optional(switchValue("Whether the target's certificate must be valid. Default true.")),
-} as const;
+/** @param peer what is connected to, as the texts say it */
+const tlsOf = (peer: string) =>
+  ({
+    ca: v.optional(
+      oneOf(["system"], "system: trust the CA certificates of the operating system instead of Node's list."),
+    ),
+    caFile: v.optional(text(`Certificates (PEM) that are trusted instead of Node's list: of a CA, or of the ${peer}.`)),
+    certFile: v.optional(text(`The client certificate (PEM), for ${peer}s that ask for one.`)),
+    keyFile: v.optional(text("The key of the client certificate (PEM).")),
+    serverName: v.optional(text(`The name that the ${peer}'s certificate must have. Default: the ${peer}'s host.`)),
+    minVersion: v.optional(tlsVersion("The oldest version of TLS: 1.0, 1.1, 1.2 or 1.3. Default 1.2.")),
+    maxVersion: v.optional(tlsVersion("The newest version of TLS. Default: the newest that Node supports.")),
+    verify: v.optional(switchValue(`Whether the ${peer}'s certificate must be valid. Default true.`)),
+  }) as const;
 
 export const TARGET_TLS = group(
   {
-    ...TLS,
+    ...tlsOf("target"),
     warnBefore: v.optional(
       duration(
         `A certificate that expires within this time makes the services of the check degraded. Default ${formatDuration(WARN_BEFORE_MS)}.`,
@@ -118,7 +120,9 @@ export const TARGET_TLS = group(
 );
 
 /** The same without what only a check needs. */
-export const RECEIVER_TLS = group(TLS, "How to use TLS with the receiver.");
+export const RECEIVER_TLS = group(tlsOf("receiver"), "How to use TLS with the receiver.");
+
+export const STORE_TLS = group(tlsOf("store"), "How to use TLS with the store.");
 
 export const AUTH = group(
   {

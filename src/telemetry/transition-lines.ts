@@ -30,7 +30,8 @@ export class TransitionLines {
   add(transition: Transition): void {
     const { subject, name, from, to, degraded, reason } = transition;
     const title = name === "" ? "overall" : JSON.stringify(name);
-    const suffix = `${degraded ? ", degraded" : ""}${reason === undefined ? "" : ` (${reason})`}`;
+    const change = degraded ? ", degraded" : from === "SERVING" && to === "SERVING" ? ", no longer degraded" : "";
+    const suffix = `${change}${reason === undefined ? "" : ` (${reason})`}`;
     const level = subject === "check" ? this.#levelOfCheck(transition) : this.#levelOfService(transition);
     this.#write(level, { event: "transition", ...transition }, `${subject} ${title}: ${from} -> ${to}${suffix}`);
     if (subject === "service" && name === "startup" && to === "SERVING") this.#summarize();

@@ -52,6 +52,16 @@ test("a password in the store comes from the environment, and is percent-encoded
   assert.equal(found?.store.password, "a@b/c#d");
 });
 
+for (const before of [
+  `zone: "\${Z}", secretFile: ${secret}`,
+  `member: "\${Z}", secretFile: ${secret}`,
+  `secretFile: "${folder}/\${S}"`,
+])
+  test(`a password in the store is percent-encoded, also after ${before.split(":")[0]} from the environment`, () => {
+    const file = `fleet: { name: prod, ${before}, store: "redis://hb:\${P}@redis" }`;
+    assert.equal(read(file, { P: "a@b/c#d", Z: "z1", S: "secret" }).fleet?.store.password, "a@b/c#d");
+  });
+
 test("PostgreSQL needs no secret: no other program writes there", () => {
   assert.deepEqual(faultsOf('fleet: { name: prod, store: "postgres://hb@db/hb" }\n'), []);
 });
@@ -141,6 +151,10 @@ describe("a mistake is refused at its place", () => {
     "no copies": [fleet("copies: 0"), /fleet\.copies: must be a whole number from 1 on/],
     "what is not known": [fleet("whenStoreIsGone: none"), /fleet\.whenStoreIsGone: must be one of auto, all, share/],
     "a key that is not known": [fleet("secret: x"), /fleet\.secret: unknown key/],
+    "a key of tls that is not known": [
+      fleet("tls: { serverNme: x }", "rediss://:${P:-x}@redis"),
+      /fleet\.tls\.serverNme: unknown key; did you mean serverName\?$/,
+    ],
     "a loopback target that is shared": [
       `${fleet()}checks: { c: { target: "tcp://127.0.0.1:1", scope: shared } }\n`,
       /^2:\d+: checks\.c\.scope: must be local or each: the target is on one machine/,

@@ -53,9 +53,9 @@ describe("a value inside the user info of a URL is percent-encoded", () => {
     const text = [
       "x-url: &url redis://u:${PW}@host",
       "checks: { a: 'redis://u:${PW}@host', b: *url, c: { target: *url } }",
-      "isolation: { selfCheck: 'http://u:${PW}@host/' }",
+      "isolation: { maxHold: '${HOLD}', selfCheck: 'http://u:${PW}@host/' }",
     ].join("\n");
-    const { checks, isolation } = read(text, { PW: "p/w" });
+    const { checks, isolation } = read(text, { PW: "p/w", HOLD: "1m" });
     const sources = [...checks.map(({ source }) => source), isolation?.selfCheck];
     assert.deepEqual(sources, [
       ...Array(3).fill({ kind: "target", url: "redis://u:p%2Fw@host" }),

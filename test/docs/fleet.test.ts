@@ -11,15 +11,15 @@ import { path } from "./snippets.js";
 
 const PAGE = readFileSync(path("docs/fleet.md"), "utf8");
 const BLOCKS = ALL_PAGES.find((page) => page.path === "docs/fleet.md")?.blocks ?? [];
+const FLEET_FILE = BLOCKS.find((block) => block.name === "fleet file")?.code ?? "";
 
-/** The file of the page, with a secret of its own. */
-function file(t: TestContext): string {
+/** A file of the page, with a secret of its own. */
+function file(t: TestContext, code = FLEET_FILE, secretFile = "/run/secrets/fleet"): string {
   const folder = mkdtempSync(join(tmpdir(), "healthbridge-docs-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const secret = join(folder, "secret");
   writeFileSync(secret, "0123456789abcdef", { mode: 0o600 });
-  const { code = "" } = BLOCKS.find((block) => block.name === "fleet file") ?? {};
-  return code.replace("/run/secrets/fleet", secret);
+  return code.replace(secretFile, secret);
 }
 
 describe("docs/fleet.md", () => {
@@ -32,6 +32,21 @@ describe("docs/fleet.md", () => {
     );
     const without = file(t).replace(/ {2}secretFile: .*\n/, "");
     assert.throws(() => read(without, { FLEET_PASSWORD: "p" }), /fleet: needs secretFile/);
+  });
+
+  test("one file makes three members on one machine, each with its own name, address and socket", (t) => {
+    const { code = "" } = BLOCKS.find((block) => block.name === "fleet on one machine") ?? {};
+    const text = file(t, code, "fleet-secret");
+    const members = ["1", "2", "3"].map((N) => read(text, { N }));
+    assert.deepEqual(
+      members.map(({ fleet, control, checks }) => [
+        fleet?.member,
+        control,
+        fleet?.sharing.get(checks[0]?.name ?? "")?.scope,
+      ]),
+      ["1", "2", "3"].map((n) => [`m${n}`, `/tmp/fleet-${n}.sock`, "shared"]),
+    );
+    assert.equal(new Set(members.map(({ listen }) => JSON.stringify(listen))).size, 3);
   });
 
   test("each key of a fleet and of its checks stands in a table", () => {

@@ -67,6 +67,16 @@ const EVENTS: readonly {
     },
   ],
   [
+    "a service that is not degraded any more",
+    "transition",
+    { ...TRANSITION, to: "SERVING", degraded: false, reason: undefined },
+    "info",
+    {
+      degraded: false,
+      msg: 'service "celery.flower": SERVING -> SERVING, no longer degraded',
+    },
+  ],
+  [
     "the server as a whole",
     "transition",
     { ...TRANSITION, name: "" },
