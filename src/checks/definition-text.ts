@@ -62,11 +62,11 @@ export function definitionText({ source, options }: CheckDeclaration, settings: 
   return JSON.stringify({
     source: sourceForm(source),
     options: canonical({ ...proberOptions, method }, ""),
-    settings: VOTED_SETTINGS.map((name) => settings[name]),
+    settings: source.kind === "heartbeat" ? [] : VOTED_SETTINGS.map((name) => settings[name]),
   });
 }
 
-/** The token of a heartbeat is a matter of the member that gets the report, and its ttl is the interval. */
+/** The token of a heartbeat is a matter of the member that gets the report, and so is its ttl: a report is the same under any. */
 function sourceForm(source: CheckSource): readonly unknown[] {
   switch (source.kind) {
     case "target":

@@ -123,7 +123,6 @@ test("each source is another check, in whatever way its address is written", () 
     { kind: "exec", command: ["/bin/a", "b", ""] },
     { kind: "function", call: () => true },
     { kind: "heartbeat", ttl: "1m", token: "t" },
-    { kind: "heartbeat", ttl: "2m", token: "t" },
     { kind: "prober", prober: new ScriptedProber(() => 0) },
   ];
   assert.equal(new Set(sources.map((source) => textOf({}, source))).size, sources.length);
@@ -131,10 +130,10 @@ test("each source is another check, in whatever way its address is written", () 
   assert.deepEqual(same, [textOf({}, target("http://db.example/")), same[0]]);
 });
 
-test("the name of a check, and the token of a heartbeat, are not in its text", () => {
+test("the name of a check, and the token and the ttl of a heartbeat, are not in its text", () => {
   assert.equal(textOf({}, URL_SOURCE, "a"), textOf({}, URL_SOURCE, "b"));
-  const beat = (token: string): CheckSource => ({ kind: "heartbeat", ttl: "1m", token });
-  assert.equal(textOf({}, beat("one")), textOf({}, beat("other")));
+  const beat = (token: string, ttl: string): CheckSource => ({ kind: "heartbeat", ttl, token });
+  assert.equal(textOf({}, beat("one", "1m")), textOf({}, beat("other", "1d")));
 });
 
 test("the text is stable: members of two versions compare it", () => {

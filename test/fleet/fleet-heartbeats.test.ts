@@ -147,6 +147,33 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.equal(states(), "failing failing failing");
   });
 
+  for (const ttlMs of [TTL_MS / 2, TTL_MS * 4])
+    it(`is not missed while members have a ttl of ${ttlMs / 1_000} s and others another one`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      report(b, OK);
+      await world.seconds(1);
+      for (const member of [a, b, c]) {
+        member.fleet.define([{ ...BEAT, staleAfterMs: ttlMs }]);
+        for (const other of [a, c]) report(other, MISSED);
+        await world.seconds(5);
+        assert.equal(states(), "passing passing passing");
+        report(b, OK);
+        await world.seconds(1);
+      }
+      assert.ok([a, b, c].every(({ decisions }) => decisions.every(({ state }) => state === "passing")));
+    });
+
+  it("keeps its order among the reports when the ttl changes, and counts as long as the new one", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    report(a, BROKEN);
+    await world.seconds(1);
+    report(b, OK);
+    await world.seconds(1);
+    for (const member of [a, b, c]) member.fleet.define([{ ...BEAT, staleAfterMs: 2 * TTL_MS }]);
+    await world.seconds(TTL_MS / 1_000 + 30);
+    assert.equal(states(), "passing passing passing");
+  });
+
   it("is pending before the first report", async () => {
     const { states } = await fleet();
     assert.equal(states(), "pending pending pending");

@@ -13,8 +13,9 @@ const MAX_CONFIGS = 16;
 const CHECKS_A_STEP = 1_000;
 
 /** What a member holds of a check: members that share it in another way do not own it together. Their votes count all the same. */
-export function heldAs({ digest, scope, copies, agree }: Definition): string {
-  return `${digest} ${scope} ${copies} ${agree}`;
+export function heldAs({ digest, scope, copies, agree, isHeartbeat, staleAfterMs }: Definition): string {
+  const ttl = isHeartbeat ? ` ${staleAfterMs}` : ""; // the digest of another check has it
+  return `${digest} ${scope} ${copies} ${agree}${ttl}`;
 }
 
 /** What is held of each check, by the names of the checks. */

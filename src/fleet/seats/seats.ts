@@ -170,7 +170,9 @@ export class Seats {
     this.#count(record, -1);
     record.definition = definition;
     this.#count(record, 1);
-    if (before.digest !== definition.digest) this.#redefine(record, definition.staleAfterMs - before.staleAfterMs);
+    const longerMs = definition.staleAfterMs - before.staleAfterMs;
+    if (before.digest !== definition.digest) this.#redefine(record, longerMs);
+    else if (longerMs !== 0) prolong(record, longerMs);
   }
 
   /** The votes of before count no more, and what is told next is news: the target may be another one, with another runner. */
@@ -264,6 +266,20 @@ function newRecord(definition: Definition, now: number): CheckRecord {
     reviewAt: Number.POSITIVE_INFINITY,
     review: 0,
   };
+}
+
+/** A heartbeat has another ttl: its reports are as old as before, and what was told of them is told again. */
+function prolong(record: CheckRecord, longerMs: number): void {
+  const { own, adopted, decision } = record;
+  const longer = <Of extends { readonly validUntil: number }>(it: Of): Of => ({
+    ...it,
+    validUntil: it.validUntil + longerMs,
+  });
+  record.own = own && longer(own);
+  record.adopted = adopted && longer(adopted);
+  if (decision === UNDECIDED) return;
+  record.decision = longer(decision);
+  record.toldUntil = UNTOLD;
 }
 
 /** Each member probes it for itself, or it takes reports that may arrive anywhere. */

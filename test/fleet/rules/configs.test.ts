@@ -34,6 +34,12 @@ describe("the digest of a configuration", () => {
     assert.notEqual(digest(pair("1", "2")), digest(pair("2", "1")));
   });
 
+  it("depends on the ttl of a heartbeat, whose definition does not", () => {
+    const [one, other] = [60_000, 61_000].map((staleAfterMs) => definition("a", { isHeartbeat: true, staleAfterMs }));
+    assert.ok(one !== undefined && other !== undefined);
+    assert.notEqual(digest([one]), digest([other]));
+  });
+
   it("is made in steps", () => {
     let steps = 0;
     for (const _ of configDigest(base)) steps += 1;
