@@ -17,6 +17,7 @@ import { Ranking } from "../rules/assignment.js";
 import type { Run } from "../store/store.js";
 import { renewalMs } from "./decisions.js";
 import type { CheckRecord, Seats } from "./seats.js";
+import { isSilent } from "./validity.js";
 
 export interface StandInDeps {
   readonly clock: Clock;
@@ -27,9 +28,6 @@ export interface StandInDeps {
   readonly membership: Pick<FleetMembership, "roster">;
   readonly detachment: Pick<Detachment, "canProbeAll" | "isDetached">;
 }
-
-/** Usually less, just before a beat: it vouches from the read before it on. */
-const UNVOUCHED_BEATS = 2.5;
 
 /** Maximum number of checks that are taken with one beat: each of them is probed soon. */
 const MAX_CHECKS_A_BEAT = 2_000;
@@ -77,10 +75,8 @@ export class StandIn {
     return ranking.owners(hash, definition.copies).some(({ run }) => run === this.#deps.run);
   }
 
-  /** Another member has not vouched for its votes lately, or this one has not heard it: both say nothing of the check. */
   #isSilent(run: Run): boolean {
     const { clock, run: self, members, beatMs } = this.#deps;
-    const vouchedAt = members.get(run)?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY;
-    return run !== self && vouchedAt <= clock.now() - UNVOUCHED_BEATS * beatMs;
+    return run !== self && isSilent(members.get(run), clock.now(), beatMs);
   }
 }
