@@ -587,3 +587,24 @@ describe("a failure that one member has seen, which is enough, ends with its vot
       assert.deepEqual([...states], ["failing", "passing"]);
     });
 });
+
+describe("the votes of a live member whose oldest result is nearly too old", () => {
+  for (const delayMs of [30, 200, 450])
+    it(`count at the others, when the store needs ${delayMs} ms`, async () => {
+      const world = new World();
+      const checks = definitions(6, { copies: 1 });
+      const members: TestMember[] = [];
+      for (const name of ["a", "b", "c"]) {
+        members.push(world.add(name, checks));
+        await world.seconds(0.37);
+      }
+      await world.seconds(20);
+      world.store.faults.delayMs = delayMs;
+      for (const member of members) member.stalest = 0.97;
+      for (let step = 0; step < 400; step += 1) {
+        await world.seconds(0.05);
+        for (const member of members)
+          for (const { check } of checks) assert.equal(member.state(check), "passing", `${check} at ${member.name}`);
+      }
+    });
+});

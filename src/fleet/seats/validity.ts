@@ -9,8 +9,11 @@ import type { HeardMember } from "../members/members.js";
 import type { Cell, Definition } from "../records/vote.js";
 import { AGE_TOLERANCE } from "../rules/heartbeats.js";
 
-/** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
-const MIN_VALID_BEATS = 2;
+/**
+ * A live member says each beat that its votes count. A beat is proven from the read before it on, and the next one comes after
+ * another beat and the delay of the store.
+ */
+const MIN_VALID_BEATS = 3;
 
 /**
  * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.

@@ -51,8 +51,8 @@ describe("the vote of another member counts", () => {
     [0, 30_000],
     [0.5, 15_000],
     [0.9, 3_000],
-    [0.95, 2_000],
-    [0.999, 2_000],
+    [0.95, 3_000],
+    [0.999, 3_000],
     [-1, 30_000],
   ];
   for (const [stalest, leftMs] of rows)
