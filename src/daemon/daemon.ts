@@ -135,6 +135,7 @@ export async function startDaemon(loaded: LoadedConfig, deps: DaemonDeps): Promi
     logServing(log, config, facts.addresses);
   } catch (error) {
     log.close(); // nothing was served: that it ends is no news
+    await fleet?.leave(); // others may have seen it
     instances.close();
     await health.shutdown({ drainDelayMs: 0 });
     await fleet?.close();

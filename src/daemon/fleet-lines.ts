@@ -19,6 +19,7 @@ export function logFleet(log: Log, { name }: Pick<FleetConfig, "name">): (event:
   return (event) => {
     if (event.kind === "store-answers" && failing.size === 0) return;
     if (event.kind === "store-failed" && failing.has(event.error.code)) return;
+    if (event.kind === "resync" && failing.size > 0) return; // it follows from a failure that is logged
     if (event.kind === "store-answers") failing.clear();
     if (event.kind === "store-failed") failing.add(event.error.code);
     const line = lineOf(event);

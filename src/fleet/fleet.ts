@@ -191,7 +191,7 @@ export class Fleet {
   async #forget(): Promise<void> {
     const { store } = this.#deps;
     await store.forget(this.run).catch(() => {});
-    if (this.#membership.alive.length > 0) await store.beat(this.run, this.#beat.last()).catch(() => {});
+    if (this.#membership.members.all().length > 0) await store.beat(this.run, this.#beat.last()).catch(() => {});
   }
 
   #stop(): void {

@@ -1,6 +1,7 @@
 /** Daemons as members of one fleet, with a store in memory: what they serve, who probes, reloads, the end, and a store that is away. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
@@ -231,6 +232,34 @@ describe("the end of a member", () => {
     await first?.stop({ drainDelayMs: 0 });
     assert.ok(performance.now() - startedAt < 3_000);
   });
+});
+
+describe("a start that fails after the member has joined", () => {
+  const inUse = createServer();
+  const socket = join(mkdtempSync(join(tmpdir(), "hb-fleet-")), "control.sock");
+  before(() => new Promise<void>((resolve) => inUse.listen(0, "127.0.0.1", resolve)));
+  after(() => {
+    inUse.close();
+    rmSync(dirname(socket), { recursive: true });
+  });
+  const rows: readonly (readonly [title: string, file: (text: string) => string])[] = [
+    ["its port is in use", (text) => text.replace("127.0.0.1:0", `127.0.0.1:${(inUse.address() as AddressInfo).port}`)],
+    ["the folder of its control socket is not there", (text) => `control: ${socket}.missing/x.sock\n${text}`],
+    ["its control socket is in use", (text) => `control: ${socket}\n${text}`],
+  ];
+  for (const [title, file] of rows)
+    test(`is told by its last beat, and not as a death: ${title}`, async (t) => {
+      const store = new MemoryStore(systemClock);
+      const text = config(`  a: "tcp://${hostname()}:9"`);
+      const first = await Member.start(t, "a", store, `control: ${socket}\n${text}`);
+      await eventually(async () => (await first.metric("healthbridge_fleet_store_up")) === 1, "it has beaten");
+      await assert.rejects(Member.open("b", store, file(text)));
+      await pause(2 * LEASE_MS);
+      assert.deepEqual(first.lines("fleet-member-dead"), []);
+      const last = [...store.beats.values()].filter((beat) => beat.includes('"b"'));
+      for (const beat of last) assert.match(beat, /"hasLeft":true/);
+      assert.equal(await first.metric('healthbridge_fleet_members{state="dead"}'), 0);
+    });
 });
 
 describe("a store that is away", () => {

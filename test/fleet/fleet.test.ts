@@ -1,6 +1,7 @@
 /** The engine of a fleet, with a store in memory: members that join, leave, die and disagree. Numbers are rows of docs/fleet.md. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { StoreError } from "../../src/fleet/store/store.js";
 import { definition, definitions, type Sight, type TestMember, World } from "./fleet-world.js";
 
 const CHECKS = definitions(30);
@@ -551,4 +552,59 @@ describe("members whose results are nearly too old", () => {
           assert.equal(member.state(check), "failing", `${check} at ${member.name} after ${at} s`);
     }
   });
+});
+
+describe("a failure that one member has seen, which is enough, ends with its vote", () => {
+  const rows: readonly (readonly [title: string, end: (member: TestMember) => void])[] = [
+    ["when it dies", (member) => member.kill()],
+    [
+      "when the store takes its votes no more",
+      (member) => {
+        member.connection.write = () => Promise.reject(new StoreError("refused", "NOPERM"));
+        for (const check of ["check-0", "check-1"]) member.vote(check, { state: "failing", reason: "timeout" });
+      },
+    ],
+    ["when it is cut from the store", (member) => (member.connection.faults.isAway = true)],
+  ];
+  for (const [title, end] of rows)
+    it(`and not before the others decide: ${title}`, async () => {
+      const checks = definitions(2, { copies: 2, agree: 1, staleAfterMs: 6_000 });
+      const world = new World();
+      world.isSilent = true;
+      const [a, b] = await world.grow(2, checks);
+      assert.ok(a && b);
+      b.stalest = 0.37; // its votes do not end with a beat
+      const states = new Set<string>();
+      for (let tenths = 0; tenths < 300; tenths += 1) {
+        for (const { check } of checks) {
+          if (tenths % 10 === 0) a.vote(check, { state: "passing", reason: undefined });
+          if (tenths % 10 === 0 && tenths <= 100) b.vote(check, { state: "failing", reason: "refused" });
+        }
+        if (tenths === 100) end(b);
+        await world.seconds(0.1);
+        if (tenths > 50) for (const { check } of checks) states.add(a.state(check));
+      }
+      assert.deepEqual([...states], ["failing", "passing"]);
+    });
+});
+
+describe("the votes of a live member whose oldest result is nearly too old", () => {
+  for (const delayMs of [30, 200, 450])
+    it(`count at the others, when the store needs ${delayMs} ms`, async () => {
+      const world = new World();
+      const checks = definitions(6, { copies: 1 });
+      const members: TestMember[] = [];
+      for (const name of ["a", "b", "c"]) {
+        members.push(world.add(name, checks));
+        await world.seconds(0.37);
+      }
+      await world.seconds(20);
+      world.store.faults.delayMs = delayMs;
+      for (const member of members) member.stalest = 0.97;
+      for (let step = 0; step < 400; step += 1) {
+        await world.seconds(0.05);
+        for (const member of members)
+          for (const { check } of checks) assert.equal(member.state(check), "passing", `${check} at ${member.name}`);
+      }
+    });
 });

@@ -128,3 +128,22 @@ for (const [title, hide] of [
           );
       });
   });
+
+it("members that each have a configuration of their own read each of the others once, however many they are", async () => {
+  const world = new World();
+  const shared = definitions(10);
+  let reads = 0;
+  for (let index = 0; index < 19; index += 1) {
+    const { connection } = world.add(`m${index}`, [...shared, definition(`host-${index}`, { scope: "local" })]);
+    const text = connection.text.bind(connection);
+    connection.text = (name) => {
+      reads += 1;
+      return text(name);
+    };
+  }
+  await world.seconds(15);
+  assert.ok(reads >= 19 * 18, `${reads}`);
+  reads = 0;
+  await world.seconds(10);
+  assert.equal(reads, 0);
+});

@@ -77,7 +77,7 @@ export class LogReader {
     if (!calls.isAnswering) return false;
     for (let pages = 0; !isEnd && pages < MAX_PAGES_A_POLL && !signal.aborted; pages += 1) {
       const startedAt = clock.now();
-      const page = await calls.attempt("read", () => store.read(this.#position));
+      const page = await calls.attempt(this.hasPlace ? "read" : "place", () => store.read(this.#position));
       if (page !== undefined) {
         this.#position = page.position;
         hasEntries ||= page.entries.length > 0;

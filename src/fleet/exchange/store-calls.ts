@@ -8,7 +8,8 @@ import { messageOf } from "../../core/health-error.js";
 import type { FleetEvent } from "../fleet-deps.js";
 import { StoreError } from "../store/store.js";
 
-export type CallKind = "beat" | "write" | "rewrite" | "read" | "cells";
+/** `place`: of the end of the log. The user may have the right to that, and not to `read` the log. */
+export type CallKind = "beat" | "write" | "rewrite" | "place" | "read" | "cells";
 
 export interface StoreCallsDeps {
   readonly clock: Clock;
@@ -44,7 +45,7 @@ export class StoreCalls {
 
   /** The store does not give what the others say. */
   get isDeaf(): boolean {
-    return this.#failing.has("read") && this.#failing.has("cells");
+    return (this.#failing.has("read") || this.#failing.has("place")) && this.#failing.has("cells");
   }
 
   /** Returns `undefined` for a call that fails: it is told. */

@@ -7,8 +7,10 @@ import type { Steps } from "../../core/turns.js";
 import type { Definition } from "../records/vote.js";
 import { hashOf } from "./assignment.js";
 
-/** Of other members: old ones are dropped. A rollout has two. */
-const MAX_CONFIGS = 16;
+/** More than that are known only while each of them is held by a member: so none is read again and again. A rollout has two. */
+const MAX_OLD_CONFIGS = 16;
+
+const MAX_UNREAD = 16;
 
 const CHECKS_A_STEP = 1_000;
 
@@ -37,6 +39,8 @@ export function* configDigest(definitions: Iterable<Definition>): Steps<string> 
 export class OtherConfigs {
   readonly #known = new Map<string, ConfigDigests>();
   readonly #reading = new Set<string>();
+  /** Those that members have now. */
+  #held: ReadonlySet<string> = new Set();
   /** Those that could not be read. They are tried again from a time on, and not waited for: the store may have lost them. */
   readonly #failed = new Map<string, number>();
 
@@ -48,7 +52,7 @@ export class OtherConfigs {
 
   /** Those of members that are there, and that could not be read. */
   get unread(): readonly string[] {
-    return [...this.#failed.keys()].slice(0, MAX_CONFIGS);
+    return [...this.#failed.keys()].slice(0, MAX_UNREAD);
   }
 
   isKnown(config: string): boolean {
@@ -62,6 +66,7 @@ export class OtherConfigs {
   /** The configurations of these that must be read now. Each is given out once, until `keep` or `giveUp`. */
   missing(configs: Iterable<string>, now: number): readonly string[] {
     const held = new Set(configs);
+    this.#held = held;
     const isDue = (config: string) => now >= (this.#failed.get(config) ?? now);
     const missing = [...held].filter(
       (config) => !this.#known.has(config) && !this.#reading.has(config) && isDue(config),
@@ -74,9 +79,9 @@ export class OtherConfigs {
   keep(config: string, digests: ConfigDigests): void {
     this.#reading.delete(config);
     this.#failed.delete(config);
-    const oldest = this.#known.size < MAX_CONFIGS ? undefined : this.#known.keys().next().value;
-    if (oldest !== undefined) this.#known.delete(oldest);
     this.#known.set(config, digests);
+    for (const known of this.#known.keys())
+      if (this.#known.size > MAX_OLD_CONFIGS && known !== config && !this.#held.has(known)) this.#known.delete(known);
   }
 
   /** @param retryAt monotonic time from which it may be read again */

@@ -14,7 +14,7 @@ import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/he
 import type { Run } from "../store/store.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import { reportValidity, validityOf } from "./validity.js";
+import { isSilent, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -42,7 +42,6 @@ export interface DecisionsDeps {
 
 /** A decision is told again when so much of its time is left. */
 const RENEWAL_SHARE = 0.25;
-
 const MIN_RENEWAL_BEATS = 3;
 
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
@@ -146,9 +145,17 @@ export class Decisions {
     const { reviewAt } = record;
     const lasting = this.#decisionOf(record, next);
     record.reviewAt = Math.min(reviewAt, record.reviewAt);
-    // votes of members that are heard only seem to end, because they are renewed by then: they must not hide a failure
-    if (!this.isAlone && decided.state === "failing" && lasting.state !== "failing") return decided;
+    // votes that are renewed by then only seem to end: they must not hide a failure
+    if (decided.state === "failing" && lasting.state !== "failing" && this.#isFailureRenewed(record, now))
+      return decided;
     return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
+  }
+
+  /** Whether a vote that fails will count for longer, with the next result or beat. */
+  #isFailureRenewed(record: CheckRecord, now: number): boolean {
+    const { run: self, members, beatMs } = this.#deps;
+    const failing = this.#votesOn(record).filter((vote) => vote.vote.state === "failing" && countsNow(vote, now));
+    return failing.some(({ run }) => run === self || !isSilent(members.get(run), now, beatMs));
   }
 
   #decisionOf(record: CheckRecord, now: number): Decision {

@@ -2,7 +2,8 @@
  * Handing checks over: a member goes on to probe a check until its successors have voted.
  *
  *     another owner, or standing in --> probed here --no owner needs this member, or it has lasted too long--> rests, the vote
- *     for owners (stand-in.ts)                                                                                 is removed
+ *     for owners (stand-in.ts)            ^  |                                                                 is removed
+ *                                         '--' while no owner is heard
  */
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
@@ -20,7 +21,7 @@ export interface HandOverDeps {
   readonly run: Run;
   readonly seats: Pick<Seats, "handingOver" | "release">;
   readonly decisions: Pick<Decisions, "decide" | "isPredecessorDue">;
-  readonly standIn: Pick<StandIn, "isNeeded">;
+  readonly standIn: Pick<StandIn, "isDeserted">;
   readonly votes: Pick<OwnVotes, "remove">;
   readonly membership: Pick<FleetMembership, "hasOthers" | "roster">;
   readonly detachment: Pick<Detachment, "isDetached">;
@@ -77,8 +78,7 @@ export class HandOver {
     const now = clock.now();
     const { owners, handsOverFrom, handsOverUntil } = record;
     if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
-    const isNeeded = decisions.isPredecessorDue(record) || standIn.isNeeded(record);
-    if (now < handsOverUntil && isNeeded) return;
+    if (standIn.isDeserted(record) || (now < handsOverUntil && decisions.isPredecessorDue(record))) return;
     seats.release(record);
     votes.remove(record);
     decisions.decide(record);

@@ -140,10 +140,19 @@ export class Seats {
     this.#uniform = isUniform ? roster : undefined;
     let count = 0;
     for (const record of this.#records.values()) {
-      this.#seat(record, this.#ownersOf(record, roster, self), isAlone, keepUntil);
+      this.#seat(record, this.ownersAmong(roster, record, self), isAlone, keepUntil);
       count += 1;
       if (count % CHECKS_A_STEP === 0) yield;
     }
+  }
+
+  /** The owners that a check has when these are the candidates. */
+  ownersAmong(roster: Roster, { definition, hash }: CheckRecord, self: RosterMember): Roster {
+    if (definition.scope === "local") return [self];
+    const holders = this.#holders(definition, roster, self);
+    if (definition.scope === "each") return holders;
+    if (this.#ranked !== holders) [this.#ranked, this.#ranking] = [holders, new Ranking(holders)];
+    return this.#ranking.owners(hash, definition.copies);
   }
 
   /** Probes a check of other members until they vote again. */
@@ -183,14 +192,6 @@ export class Seats {
     if (decision !== UNDECIDED) record.decision = { ...decision, validUntil: decision.validUntil + longerMs };
     this.#deps.onVoid(record);
     if (record.role !== "resting") this.#deps.probe(record);
-  }
-
-  #ownersOf({ definition, hash }: CheckRecord, roster: Roster, self: RosterMember): Roster {
-    if (definition.scope === "local") return [self];
-    const holders = this.#holders(definition, roster, self);
-    if (definition.scope === "each") return holders;
-    if (this.#ranked !== holders) [this.#ranked, this.#ranking] = [holders, new Ranking(holders)];
-    return this.#ranking.owners(hash, definition.copies);
   }
 
   /** The members that hold the same definition. Mostly, all have the same configuration. */

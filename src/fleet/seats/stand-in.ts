@@ -1,5 +1,5 @@
 /**
- * Standing in: a member probes a check of others before what it knows of the check is too old, until its owners vote again.
+ * Standing in: a member probes a check of others before what it knows of the check is too old, until its owners are heard again.
  *
  *     owners vouch for their votes --not for 2.5 beats--> the next members by the assignment probe it --> hand-over.ts
  *
@@ -12,24 +12,20 @@ import type { Steps } from "../../core/turns.js";
 import type { Detachment } from "../detachment.js";
 import type { Members } from "../members/members.js";
 import type { FleetMembership } from "../members/membership.js";
-import type { RosterMember } from "../members/roster.js";
-import { Ranking } from "../rules/assignment.js";
 import type { Run } from "../store/store.js";
 import { renewalMs } from "./decisions.js";
 import type { CheckRecord, Seats } from "./seats.js";
+import { isSilent } from "./validity.js";
 
 export interface StandInDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly seats: Pick<Seats, "all" | "standIn">;
+  readonly seats: Pick<Seats, "all" | "ownersAmong" | "standIn">;
   readonly members: Pick<Members, "get">;
-  readonly membership: Pick<FleetMembership, "roster">;
+  readonly membership: Pick<FleetMembership, "roster" | "self">;
   readonly detachment: Pick<Detachment, "canProbeAll" | "isDetached">;
 }
-
-/** Usually less, just before a beat: it vouches from the read before it on. */
-const UNVOUCHED_BEATS = 2.5;
 
 /** Maximum number of checks that are taken with one beat: each of them is probed soon. */
 const MAX_CHECKS_A_BEAT = 2_000;
@@ -47,11 +43,13 @@ export class StandIn {
   *take(): Steps<void> {
     const { seats, detachment, membership, run } = this.#deps;
     if (detachment.isDetached || !detachment.canProbeAll) return;
-    const ranking = new Ranking(membership.roster.filter((member) => !this.#isSilent(member.run)));
-    if (!membership.roster.some((member) => member.run === run)) return;
+    const { self } = membership;
+    const heard = membership.roster.filter((member) => !this.#isSilent(member.run));
+    if (!heard.some((member) => member.run === run)) return;
+    const isNext = (record: CheckRecord) => seats.ownersAmong(heard, record, self).some((owner) => owner.run === run);
     let [count, taken] = [0, 0];
     for (const record of seats.all()) {
-      if (this.#isOfOthers(record) && this.isNeeded(record) && this.#isNext(record, ranking)) {
+      if (this.#isOfOthers(record) && this.#isNeeded(record) && isNext(record)) {
         seats.standIn(record);
         taken += 1;
       }
@@ -61,26 +59,24 @@ export class StandIn {
     }
   }
 
-  /** Whether no owner has vouched for its vote lately, and what is known of the check will soon be too old. */
-  isNeeded({ owners, decision, definition }: CheckRecord): boolean {
-    const { clock, beatMs } = this.#deps;
-    const leftMs = decision.validUntil - clock.now();
-    return leftMs < renewalMs(definition, beatMs) && owners.every(({ run }) => this.#isSilent(run));
+  /** Whether no owner has vouched for its vote lately: a member that probes the check goes on. */
+  isDeserted({ owners }: CheckRecord): boolean {
+    return owners.every(({ run }) => this.#isSilent(run));
   }
 
   #isOfOthers({ role, definition, owners, decision }: CheckRecord): boolean {
     return role === "resting" && definition.scope === "shared" && owners.length > 0 && decision.state !== "pending";
   }
 
-  /** Whether this member would own the check without those that are silent. */
-  #isNext({ hash, definition }: CheckRecord, ranking: Ranking<RosterMember>): boolean {
-    return ranking.owners(hash, definition.copies).some(({ run }) => run === this.#deps.run);
+  /** Whether what is known of it will soon be too old. */
+  #isNeeded(record: CheckRecord): boolean {
+    const { clock, beatMs } = this.#deps;
+    const leftMs = record.decision.validUntil - clock.now();
+    return leftMs < renewalMs(record.definition, beatMs) && this.isDeserted(record);
   }
 
-  /** Another member has not vouched for its votes lately, or this one has not heard it: both say nothing of the check. */
   #isSilent(run: Run): boolean {
     const { clock, run: self, members, beatMs } = this.#deps;
-    const vouchedAt = members.get(run)?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY;
-    return run !== self && vouchedAt <= clock.now() - UNVOUCHED_BEATS * beatMs;
+    return run !== self && isSilent(members.get(run), clock.now(), beatMs);
   }
 }

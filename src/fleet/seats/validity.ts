@@ -9,8 +9,11 @@ import type { HeardMember } from "../members/members.js";
 import type { Cell, Definition } from "../records/vote.js";
 import { AGE_TOLERANCE } from "../rules/heartbeats.js";
 
-/** A live member says each beat that its votes count: so much silence is not yet a reason to doubt them. */
-const MIN_VALID_BEATS = 2;
+/**
+ * A live member says each beat that its votes count. A beat is proven from the read before it on, and the next one comes after
+ * another beat and the delay of the store.
+ */
+const MIN_VALID_BEATS = 3;
 
 /**
  * The monotonic time until which the vote of another member counts: then its result may be older than `staleAfter`.
@@ -26,7 +29,16 @@ export function validityOf(
   return vouch.provenAt + Math.min(staleAfterMs, Math.max(left, MIN_VALID_BEATS * beatMs));
 }
 
-/** The same for a report that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
+/** Usually less, just before a beat: it vouches from the read before it on. */
+const UNVOUCHED_BEATS = 2.5;
+
+/** Another member has not vouched for its votes lately, or this one has not heard it: its votes may end, and are not renewed. */
+export function isSilent(member: Pick<HeardMember, "vouch"> | undefined, now: number, beatMs: number): boolean {
+  const vouchedAt = member?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY;
+  return vouchedAt <= now - UNVOUCHED_BEATS * beatMs;
+}
+
+/** Until when a report counts that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
 export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
   // how long ago a process beat that was never seen to live is not known
   if (member.beat === undefined || !member.isConfirmed) return Number.NEGATIVE_INFINITY;

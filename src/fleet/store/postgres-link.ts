@@ -117,7 +117,13 @@ export class PostgresLink implements Link<SqlQuery> {
       this.#end(client);
       throw error;
     }
-    return async (text, values) => (await client.query(text, [...values])).rows;
+    let last: Promise<unknown> = Promise.resolve();
+    return async (text, values) => {
+      // the client must not be asked before it has answered: pg 9 will refuse that
+      const answer = last.then(() => client.query(text, [...values]));
+      last = answer.catch(() => {});
+      return (await answer).rows;
+    };
   }
 
   drop(): void {

@@ -10,7 +10,7 @@ import type { HeardBeat } from "../../../src/fleet/members/members.js";
 import { FORMAT } from "../../../src/fleet/records/beat.js";
 import { FleetCodec } from "../../../src/fleet/records/codec.js";
 import type { Cell, VoteState } from "../../../src/fleet/records/vote.js";
-import type { LogEntry } from "../../../src/fleet/store/store.js";
+import { type LogEntry, StoreError } from "../../../src/fleet/store/store.js";
 import { TurnQueue } from "../../../src/fleet/turn-queue.js";
 import { collectFaults } from "../../support/faults.js";
 import { MemoryStore } from "../../support/fleet-memory-store.js";
@@ -462,6 +462,35 @@ describe("the log", () => {
     bench.connection.faults.isAway = false;
     await bench.clock.advance(1_000);
     assert.deepEqual(bench.voted, ["x"]);
+  });
+
+  it("is one failure as long as only its end may be read: the votes are read as a whole meanwhile", async () => {
+    const bench = await new Bench().started(1_000);
+    const { read } = bench.connection;
+    bench.connection.read = (position) =>
+      position === undefined
+        ? read.call(bench.connection, position)
+        : Promise.reject(new StoreError("refused", "NOPERM"));
+    for (const vote of ["passing", "failing", "passing", "failing"] as const) {
+      bench.peerSays({ x: vote });
+      for (let beats = 0; beats < 3; beats += 1) {
+        bench.peerBeats();
+        await bench.clock.advance(1_000);
+      }
+      assert.equal([...bench.mirror.votes("x")][0]?.cell.vote.state, vote);
+      assert.equal(bench.rounds.calls.isUp, false);
+    }
+    assert.equal(bench.rounds.isCut, false, "it knows what the others say");
+    assert.deepEqual(
+      bench.kinds().filter((kind) => kind === "store-answers"),
+      [],
+    );
+    bench.connection.read = read;
+    await bench.clock.advance(1_000);
+    assert.deepEqual(
+      [bench.rounds.calls.isUp, bench.kinds().filter((kind) => kind === "store-answers").length],
+      [true, 1],
+    );
   });
 });
 

@@ -60,7 +60,20 @@ describe("the configurations of other members", () => {
     assert.equal(configs.digestOf("y", "orders"), undefined);
   });
 
-  it("are at most sixteen", () => {
+  it("are known as long as members hold them, however many there are", () => {
+    const configs = new OtherConfigs();
+    const held = Array.from({ length: 40 }, (_, index) => `c${index}`);
+    assert.deepEqual(configs.missing(held, 0), held);
+    for (const config of held) configs.keep(config, new Map([["orders", config]]));
+    assert.deepEqual(configs.missing(held, 0), []);
+    assert.equal(configs.digestOf("c0", "orders"), "c0");
+    configs.missing(["c0", "c39"], 0);
+    configs.keep("new", new Map());
+    const known = held.filter((config) => configs.isKnown(config));
+    assert.deepEqual([known.length, known.includes("c0")], [15, true], "sixteen with the new one");
+  });
+
+  it("are at most sixteen, when they are held no more", () => {
     const configs = new OtherConfigs();
     for (let index = 0; index < 17; index += 1) configs.keep(`c${index}`, new Map([["orders", "d1"]]));
     assert.equal(configs.digestOf("c0", "orders"), undefined);

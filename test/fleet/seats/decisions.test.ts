@@ -51,8 +51,8 @@ describe("the vote of another member counts", () => {
     [0, 30_000],
     [0.5, 15_000],
     [0.9, 3_000],
-    [0.95, 2_000],
-    [0.999, 2_000],
+    [0.95, 3_000],
+    [0.999, 3_000],
     [-1, 30_000],
   ];
   for (const [stalest, leftMs] of rows)
@@ -253,12 +253,22 @@ it("a vote that counts is looked at again when it ends, and one that does not wi
 describe("a decision that runs out before the next beat", () => {
   const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 500 };
 
-  it("gives way to the votes that count for longer, while the store is gone", () => {
-    const table = new Table(FAILING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 2_500);
+  it("gives way to the votes that count for longer, when those that carry it are of members that are not heard", () => {
+    const table = new Table(FAILING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 4_900);
     table.own("passing", 20_000);
-    table.decisions.isAlone = true;
+    table.clock.stall(2_499);
+    assert.equal(table.decide(), "failing", "a may beat at any moment");
+    table.clock.stall(1);
     assert.equal(table.decide(), "passing");
     assert.equal(table.record.decision.validUntil, 20_000);
+  });
+
+  it("does not, while one of them is heard", () => {
+    const table = new Table(FAILING, ["a", "b"], { agree: 1 }).vote("a", "failing", 4_900).vote("b", "failing", 4_900);
+    table.own("passing", 20_000);
+    table.clock.stall(2_500);
+    table.hearAgain("b", 2_900);
+    assert.equal(table.decide(), "failing");
   });
 
   it("does not, when it is a failure that others may tell again with their next beats", () => {

@@ -15,8 +15,8 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly handingOver = new Set<CheckRecord>();
   readonly voted = new Set<CheckRecord>();
-  /** Whether what is known runs out, and no owner vouches for its vote. */
-  isNeeded = false;
+  /** No owner vouches for its vote. */
+  isDeserted = false;
   readonly calls: string[] = [];
   readonly detachment = { isDetached: false };
   readonly membership: { hasOthers: boolean; roster: readonly RosterMember[] } = { hasOthers: true, roster: [B] };
@@ -37,7 +37,7 @@ class Bench {
         },
       },
       decisions: { isPredecessorDue: (record) => !this.voted.has(record), decide: call("decide") },
-      standIn: { isNeeded: () => this.isNeeded },
+      standIn: { isDeserted: () => this.isDeserted },
       votes: { remove: call("remove") },
     });
   }
@@ -68,10 +68,18 @@ describe("a check is given up", () => {
     ["when all successors have voted", (bench, record) => bench.voted.add(record), true],
     ["not before they have", () => {}, false],
     [
-      "not while they do not vouch for their votes, and these run out",
+      "not while they do not vouch for their votes",
       (bench, record) => {
         bench.voted.add(record);
-        bench.isNeeded = true;
+        bench.isDeserted = true;
+      },
+      false,
+    ],
+    [
+      "not while they do not, when its time is over",
+      (bench) => {
+        bench.clock.stall(60_000);
+        bench.isDeserted = true;
       },
       false,
     ],

@@ -290,3 +290,63 @@ describe("a member probes a check that it owns", () => {
     assert.equal(recordOf(seats, "x").role, "handing-over");
   });
 });
+
+describe("a member that stands in for the owners of a check", () => {
+  const B = OTHERS.slice(0, 1);
+  function standingIn() {
+    const all = bench();
+    all.replace(definition("x"));
+    all.assign(B, { keepUntil: 0 });
+    all.take();
+    const record = recordOf(all.seats, "x");
+    record.decision = PASSING;
+    all.seats.standIn(record);
+    return { ...all, record };
+  }
+
+  it("probes it at once, and hands it over to them, for at most twice its time", () => {
+    const { seats, record, take } = standingIn();
+    assert.deepEqual(take(), ["probe x"]);
+    assert.deepEqual([record.role, record.owners, [...seats.handingOver]], ["handing-over", B, [record]]);
+    assert.deepEqual([record.handsOverFrom, record.handsOverUntil], [1_000, 1_000 + 2 * STALE_MS]);
+    assert.equal(seats.takeovers, 0);
+  });
+
+  it("goes on when it becomes an owner, and when another one does", () => {
+    const { seats, record, take, assign } = standingIn();
+    take();
+    assign([A, ...B]);
+    assert.deepEqual([record.role, seats.handingOver.size], ["probing", 0]);
+    assign(B);
+    assert.equal(record.role, "handing-over");
+    assert.deepEqual(
+      take().filter((call) => !call.startsWith("x:")),
+      [],
+      "it never rests in between",
+    );
+  });
+
+  it("rests when it gives the check up", () => {
+    const { seats, record, take } = standingIn();
+    record.own = OK;
+    seats.release(record);
+    assert.deepEqual([record.role, record.own, seats.handingOver.size], ["resting", undefined, 0]);
+    assert.deepEqual(take(), ["probe x", "rest x"]);
+  });
+});
+
+it("the owners that a check would have among some members are those that hold it, and no check moves", () => {
+  const { seats, digests, replace, assign, take } = bench();
+  replace(definition("x", { copies: 3 }), definition("l", { scope: "local" }));
+  const other = member("d", "other");
+  assign([A, ...OTHERS, other]);
+  take();
+  const x = recordOf(seats, "x");
+  const among = (...members: readonly RosterMember[]) => seats.ownersAmong(members, x, A).map(({ name }) => name);
+  assert.deepEqual(among(A, other), ["a"]);
+  digests.set("other x", heldAs(x.definition));
+  assert.deepEqual(among(A, other).toSorted(), ["a", "d"]);
+  assert.deepEqual(among(), []);
+  assert.deepEqual(seats.ownersAmong(OTHERS, recordOf(seats, "l"), A), [A]);
+  assert.deepEqual([take(), x.owners.length], [[], 3]);
+});

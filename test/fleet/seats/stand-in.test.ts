@@ -4,7 +4,7 @@ import { runAtOnce } from "../../../src/core/turns.js";
 import type { RosterMember } from "../../../src/fleet/members/roster.js";
 import type { Decision } from "../../../src/fleet/records/vote.js";
 import { UNDECIDED } from "../../../src/fleet/rules/agreement.js";
-import { hashOf } from "../../../src/fleet/rules/assignment.js";
+import { hashOf, ownersOf } from "../../../src/fleet/rules/assignment.js";
 import type { CheckRecord } from "../../../src/fleet/seats/seats.js";
 import { StandIn } from "../../../src/fleet/seats/stand-in.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
@@ -29,7 +29,10 @@ class Bench {
   readonly records: CheckRecord[] = [];
   readonly taken: string[] = [];
   readonly detachment = { isDetached: false, canProbeAll: true };
-  readonly membership: { roster: readonly RosterMember[] } = { roster: [SELF, B] };
+  readonly membership: { roster: readonly RosterMember[]; readonly self: RosterMember } = {
+    roster: [SELF, B],
+    self: SELF,
+  };
   readonly vouchedAt = new Map([
     [B.run, 750],
     [C.run, 1_000],
@@ -48,7 +51,11 @@ class Bench {
           return provenAt === undefined ? undefined : heardMember(run, { vouch: { provenAt, stalest: 0 } });
         },
       },
-      seats: { all: () => records, standIn: ({ check }) => void this.taken.push(check) },
+      seats: {
+        all: () => records,
+        ownersAmong: (roster, { hash }) => ownersOf(hash, 1, roster),
+        standIn: ({ check }) => void this.taken.push(check),
+      },
     });
   }
 

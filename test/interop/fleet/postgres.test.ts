@@ -22,6 +22,11 @@ const DEADLINE_MS = 2_000;
 
 const TABLES = ["beats", "cells", "heads", "leases", "log", "texts"];
 
+const warnings: string[] = [];
+process.on("warning", ({ message }) => {
+  if (message.includes("client.query")) warnings.push(message);
+});
+
 let folder: string;
 let prepared: Prepared;
 let server: Running;
@@ -342,6 +347,14 @@ describe("PostgreSQL", () => {
     }, "a beat is taken again");
     assert.deepEqual(beats, new Map());
   });
+});
+
+test("calls at the same time are asked one after the other, as its client demands", async () => {
+  // a deprecation is told once in a process: by the tests before this one, too
+  const store = await open(prepared.url());
+  await Promise.all(Array.from({ length: 5 }, () => store.beat(RUN, "beat")));
+  await pause(10);
+  assert.deepEqual(warnings, []);
 });
 
 /** A head with a sequence. Its signature is not looked at by a store. */
