@@ -80,6 +80,7 @@ export class Fleet {
       ...{ clock, store, votes, codec: this.#codec, turns: this.#turns, signal: this.#closed.signal },
       recordsOf: (config) => this.#seating.recordsOf(config),
       onRead: () => this.#seating.start(),
+      onTried: () => this.#vouch(),
     });
     const load = { rate: () => this.#seats.rate, isLate: () => checks.isLate };
     this.#detachment = new Detachment({ ...settings, ...load }, clock.now());
