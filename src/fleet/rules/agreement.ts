@@ -9,7 +9,8 @@
  * whose owner has not voted, has a vote that is too old, or abstains is filled by a former owner, so that an owner that dies,
  * leaves or is cut off changes nothing. In place of an owner that abstains, a former owner counts only while it lives. A seat
  * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A good state does so as long
- * as it counts. A seat that abstains is not waited for.
+ * as it counts. A seat that abstains is not waited for. After a lease without a word, a member that is heard votes in place of an
+ * owner that is silent since then.
  */
 
 import type { Decision, Vote } from "../records/vote.js";
@@ -19,6 +20,8 @@ import type { Run } from "../store/store.js";
 export interface SeatVote {
   readonly vote: Vote;
   readonly validUntil: number;
+  /** Its member is silent since this one hears again, after a lease without a word. */
+  readonly isPast?: boolean;
 }
 
 /** The vote of a member that is no owner. */
@@ -78,6 +81,9 @@ function seated(
     fill(counted, owners, waiting, false);
     fill(counted, owners, waiting, true);
   }
+  for (const [index, seat] of counted.entries())
+    if (seat?.isPast === true && waiting[0]?.isAlive === true && waiting[0].isPast !== true)
+      counted[index] = waiting.shift();
   const votes: SeatVote[] = [];
   let awaited = 0;
   let abstained: SeatVote | undefined;
@@ -114,9 +120,10 @@ function filler(waiting: FormerVote[], isAbstaining: boolean): FormerVote | unde
   return isAbstaining && waiting[0]?.isAlive !== true ? undefined : waiting.shift();
 }
 
-/** Those who live, and then those who died last. Among those who live, the same order on each member. */
+/** Those who live, and then those who died last. Among those who live and are heard, the same order on each member. */
 function byPrecedence(one: FormerVote, other: FormerVote): number {
   if (one.isAlive !== other.isAlive) return one.isAlive ? -1 : 1;
+  if (one.isPast !== other.isPast) return one.isPast === true ? 1 : -1;
   if (!one.isAlive && one.heardAt !== other.heardAt) return other.heardAt - one.heardAt;
   return one.run < other.run ? -1 : 1;
 }

@@ -26,7 +26,7 @@ export interface DecisionsDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
@@ -182,7 +182,7 @@ export class Decisions {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
-      if (this.#isDoubted({ run, vote: cell.vote }, record)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record) || members.isPast(member)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -256,13 +256,13 @@ export class Decisions {
   #votesOn({ check, definition, own }: CheckRecord): readonly FormerVote[] {
     const { run: self, members, votes } = this.#deps;
     const found: FormerVote[] = [];
-    if (own !== undefined)
-      found.push({ run: self, vote: own.vote, validUntil: own.validUntil, isAlive: true, heardAt: 0 });
+    if (own !== undefined) found.push({ run: self, ...own, isAlive: true, isPast: false, heardAt: 0 });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
       const validUntil = validityOf(member, definition, this.#deps.beatMs);
-      found.push({ run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt });
+      const life = { isAlive: members.isAlive(member), isPast: members.isPast(member), heardAt: member.heardAt };
+      found.push({ run, vote: cell.vote, validUntil, ...life });
     }
     return found;
   }
