@@ -211,7 +211,7 @@ export class Fleet {
       this.#seating.startAnew();
     }
     this.#membership.hear(beats, startedAt, this.#beat.counter);
-    if (this.#membership.members.hasNewPast) this.#decisions.reviewAll();
+    if (this.#membership.isReviewDue) this.#decisions.reviewAll();
     for (const beat of beats) {
       const { silenceMs, isConfirmed } = this.#membership.members.get(beat.run) ?? {};
       // a run that is silent changes nothing: what its store has lost will not come again

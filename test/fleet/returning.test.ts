@@ -44,3 +44,26 @@ for (const [absence, absent] of Object.entries(ABSENCES))
         const others = checks.filter(({ check }) => !c.probed().includes(check)).map(({ check }) => c.state(check));
         assert.deepEqual([...new Set(others)], [after === "pass" ? "passing" : "failing"]);
       });
+
+/** Members that have no vote of an owner that counts, because the owners cannot look. */
+const WAITING: readonly (readonly [title: string, isNew: boolean, copies: number])[] = [
+  ["has joined meanwhile, with three owners that cannot look", true, 3],
+  ["has joined meanwhile, with two owners that cannot look", true, 2],
+  ["knows nothing of the targets any more", false, 1],
+];
+for (const [title, isNew, copies] of WAITING)
+  it(`the votes of a member that is back count at one that ${title}`, async () => {
+    const world = new World(3);
+    const checks = definitions(12, { copies, agree: 1, staleAfterMs: 20_000 });
+    world.sight = (member) => (member === "a" ? "pass" : "blind");
+    const [a, b] = await world.grow(4, checks);
+    if (a === undefined || b === undefined) throw new Error("they are there");
+    const late = isNew ? world.add("x", checks) : b;
+    await world.seconds(0.5);
+    a.connection.faults.isAway = true;
+    await world.seconds(30);
+    a.connection.faults.isAway = false;
+    await world.seconds(4);
+    const told = checks.filter(({ check }) => late.state(check) !== "passing").map(({ check }) => check);
+    assert.deepEqual(told, []);
+  });

@@ -81,7 +81,7 @@ export class Decisions {
     const after = isHeld && decided.state !== before.state ? before : decided;
     const isUntold = record.toldUntil === UNTOLD;
     // what is known under another definition alone, perhaps of another target, is not told
-    if (isUntold && after === before) return;
+    if (isUntold && (after === before || after.state === "pending")) return;
     const isSame = !isUntold && isSameDecision(before, after);
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
@@ -148,7 +148,8 @@ export class Decisions {
     record.reviewAt = Math.min(reviewAt, record.reviewAt);
     // votes of members that are heard only seem to end, because they are renewed by then: they must not hide a failure
     if (!this.isAlone && decided.state === "failing" && lasting.state !== "failing") return decided;
-    return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
+    const isNew = lasting !== record.decision && lasting.state !== "pending";
+    return isNew && lasting.validUntil > decided.validUntil ? lasting : decided;
   }
 
   #decisionOf(record: CheckRecord, now: number): Decision {
@@ -229,7 +230,9 @@ export class Decisions {
       if (isMissing && now < seatAwaitedUntil) reviewAt = Math.min(reviewAt, seatAwaitedUntil);
     }
     record.reviewAt = reviewAt;
-    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+    // of another target, what it was says nothing
+    const before = record.toldUntil === UNTOLD ? UNDECIDED : decision;
+    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, before, now);
   }
 
   /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */

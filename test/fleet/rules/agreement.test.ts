@@ -209,6 +209,13 @@ describe("the vote of a former owner", () => {
       assert.deepEqual([decision.state, decision.reason], ["warning", "partial"]);
     });
 
+  it("is not waited for when nothing is known yet, and a vote is good", () => {
+    for (const votes of ["pf-", "wf-", "pF-f"] as const)
+      assert.equal(agreed(votes, 2, { isAwaited: true, awaitedMs: 1_000 }).state, "warning", votes);
+    assert.equal(agreed("f-", 2, { isAwaited: true }).state, "pending", "none is good");
+    assert.equal(agreed("pff-", 3, { isAwaited: true, before: PASSING }).state, "passing", "what is known stays");
+  });
+
   it("leaves no seat to wait for", () => {
     assert.equal(agreed("f-", 2, { others: "f+", before: PASSING }).state, "failing");
     assert.equal(agreed("f--", 3, { others: "f+", before: PASSING }).state, "passing", "one more seat is empty");
@@ -254,6 +261,7 @@ describe("after a lease without a word, a member that is heard votes in place of
     ["f~", "p!", "failing", "not when it is dead"],
     ["f~", "p~", "failing", "not when it is silent too"],
     ["f~", "p~ p+", "passing", "and goes before one that is silent too"],
+    ["pa", "f~", "passing", "and one that is silent does not see in place of one that cannot look"],
   ];
   for (const [votes, others, state, title] of rows)
     it(`${title}: ${votes}, ${others}: ${state}`, () => {
