@@ -339,6 +339,23 @@ test("a status that stays unknown at a member that has joined is found", () => {
   assert.ok(found(history).includes("false unknown"));
 });
 
+test("a status that stays unknown at a member that has joined is found also when the voter was cut off, as soon as it is back", () => {
+  const history = new History();
+  const [a, b] = history.members;
+  history.silence(b);
+  history.facts.end(b, "is killed");
+  history.pass(20);
+  history.join();
+  history.pass(0.5);
+  history.facts.cut(a, true);
+  history.pass(8);
+  history.facts.cut(a, false);
+  history.pass(3);
+  assert.ok(!found(history).includes("false unknown"), "it was not yet seen to beat");
+  history.pass(2);
+  assert.ok(found(history).includes("false unknown"));
+});
+
 test("a shared check that was never probed is found, and one that no later member takes", () => {
   for (const format of [1, 2] as const) {
     const facts = new Facts([CHECK]);

@@ -340,7 +340,8 @@ export class Oracle {
     const { now } = this.#facts;
     if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
     const from = this.#knownFrom(member);
-    const deafMs = now - (member.deafSince ?? now);
+    // it hears nothing, or too little to count on
+    const deafMs = this.#steadyFrom(member) === undefined ? now - member.unstableFrom : 0;
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
       this.#fault("false unknown", member, check, `it is cut off for ${ms(deafMs)}, and the target is up`);
       return;
@@ -364,9 +365,8 @@ export class Oracle {
 
   /** A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
-    const { now } = this.#facts;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-    return isNew && (this.#goneAt(voter, member) ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS;
+    return isNew && this.#heardAt(voter, member) < (member.reachedSince ?? this.#facts.now) + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
