@@ -80,6 +80,7 @@ export class Fleet {
       ...{ clock, store, votes, codec: this.#codec, turns: this.#turns, signal: this.#closed.signal },
       recordsOf: (config) => this.#seating.recordsOf(config),
       onRead: () => this.#seating.start(),
+      onTried: () => this.#vouch(),
     });
     const load = { rate: () => this.#seats.rate, isLate: () => checks.isLate };
     this.#detachment = new Detachment({ ...settings, ...load }, clock.now());
@@ -210,6 +211,7 @@ export class Fleet {
       this.#seating.startAnew();
     }
     this.#membership.hear(beats, startedAt, this.#beat.counter);
+    if (this.#membership.isReviewDue) this.#decisions.reviewAll();
     for (const beat of beats) {
       const { silenceMs, isConfirmed } = this.#membership.members.get(beat.run) ?? {};
       // a run that is silent changes nothing: what its store has lost will not come again

@@ -38,6 +38,7 @@ class Bench {
         get: (run) => this.members.get(run),
         isAlive: ({ run }) => !this.dead.has(run),
         isGone: ({ hasLeft }) => hasLeft,
+        isPast: () => false,
         isDeaf: () => false,
       },
       votes: () => this.cells,

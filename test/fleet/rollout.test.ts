@@ -1,6 +1,7 @@
 /** A rollout of another way to share checks: one member has it already. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Definition } from "../../src/fleet/records/vote.js";
 import { definition, definitions, type TestMember, World } from "./fleet-world.js";
 
 it("a rollout of more copies is seen, and a target that fails is told in time by those that have it and those that have not", async () => {
@@ -53,6 +54,24 @@ for (const text of [undefined, "", "forged"])
       spoil();
     }
     assert.ok(joiner.probed().length > 0, "it probes");
+  });
+
+/** Configurations of those that are there, when a member joins with the first one. */
+const JOINED: Readonly<Record<string, readonly (readonly Definition[])[]>> = {
+  "that others have too": [definitions(10), definitions(10)],
+  "that is another one than that of the others": [definitions(9), definitions(9)],
+  "when the others have two other ones": [definitions(9), definitions(8)],
+  "when that of one other one is lost": [definitions(9), definitions(9)],
+};
+for (const [title, configs] of Object.entries(JOINED))
+  it(`a member with a configuration ${title} decides two beats after its start`, async () => {
+    const world = new World(3);
+    for (const [index, checks] of configs.entries()) world.add("ab"[index] ?? "", checks);
+    await world.seconds(20);
+    if (title.includes("lost")) world.store.texts.clear();
+    const joiner = world.add("c", definitions(10));
+    await world.seconds(2.5);
+    assert.ok(joiner.decisions.length >= 8, `it has decided ${joiner.decisions.length} checks`);
   });
 
 /** The store loses the configuration of those that are there, and they do not see it by their own records. */

@@ -62,6 +62,9 @@ const LEASES_UNTIL_FORGOTTEN = 10;
 /** Without a word for so many leases, the store is gone, or this process has stood still. */
 const DEAF_LEASES = 2;
 
+/** A member that lives is heard within so many beats. */
+const PAST_BEATS = 2;
+
 /** More silence of one read than so many beats is this member's own deafness. */
 const MAX_BEATS_A_READ = 1.5;
 
@@ -75,11 +78,17 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<Run, HeardMember>();
   #lastReadAt: number | undefined;
+  /** The first read after a time in which this member has heard nothing for a lease. */
+  #returnedAt = Number.NEGATIVE_INFINITY;
   /** The counters of the last own beats that the store has taken, the oldest first: of beats that were due. */
   readonly #sent: number[] = [];
   #sentAt = Number.NEGATIVE_INFINITY;
   /** Beats whose counter was smaller than one that was read before. */
   replayed = 0;
+  /** How many are past. */
+  #past = 0;
+  /** With the last read, one more is past. */
+  hasNewPast = false;
 
   constructor(options: MembersOptions) {
     this.#options = options;
@@ -110,6 +119,7 @@ export class Members {
     // two reads may overlap
     const elapsedMs = Math.max(0, startedAt - (this.#lastReadAt ?? startedAt));
     const silentMs = Math.min(elapsedMs, MAX_BEATS_A_READ * this.#options.beatMs);
+    if (elapsedMs >= this.#options.leaseMs) this.#returnedAt = startedAt;
     this.#lastReadAt = Math.max(startedAt, this.#lastReadAt ?? startedAt);
     const heard = new Set<Run>();
     for (const beat of beats) {
@@ -117,6 +127,9 @@ export class Members {
       this.#hearOne(beat, { provenAt, silentMs, now });
     }
     for (const member of this.#members.values()) if (!heard.has(member.run)) this.#miss(member, silentMs);
+    const past = [...this.#members.values()].filter((member) => this.isPast(member)).length;
+    this.hasNewPast = past > this.#past;
+    this.#past = past;
   }
 
   /** No beat was read for so long that all is decided anew when one is. */
@@ -136,6 +149,12 @@ export class Members {
   /** It has left, or it is silent for a lease. */
   isGone({ silenceMs, hasLeft }: Pick<HeardMember, "silenceMs" | "hasLeft">): boolean {
     return hasLeft || silenceMs >= this.#options.leaseMs - LEASE_TOLERANCE_BEATS * this.#options.beatMs;
+  }
+
+  /** It is silent since this member hears again, after a lease without a word: its votes are of the time before. */
+  isPast(member: Pick<HeardMember, "silenceMs" | "hasLeft" | "vouch">): boolean {
+    const isSilent = this.isGone(member) || member.silenceMs >= PAST_BEATS * this.#options.beatMs;
+    return isSilent && (member.vouch?.provenAt ?? Number.NEGATIVE_INFINITY) < this.#returnedAt;
   }
 
   isAlive(member: HeardMember): boolean {

@@ -43,6 +43,8 @@ export class FleetMembership {
   /** The votes of others were never known. */
   #isNew = true;
   #rounds = 0;
+  /** With the last round, a member is alive that was not before, or the other way round, or is past: its votes count in another way. */
+  isReviewDue = false;
   #timer: CancelTimer | undefined;
   #isDuplicated = false;
 
@@ -127,6 +129,7 @@ export class FleetMembership {
     this.#rounds += 1;
     const before = this.#alive;
     this.#alive = this.members.all().filter((member) => this.members.isAlive(member));
+    this.isReviewDue = this.members.hasNewPast || !isSameRuns(this.#alive, before);
     this.#tellChanges(before);
     const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self);
     if (isDuplicate !== this.#isDuplicated) {
@@ -221,6 +224,10 @@ export class FleetMembership {
       this.#deps.onEvent({ kind: hasLeft ? "member-left" : "member-dead", member: member.name, run: member.run });
     }
   }
+}
+
+function isSameRuns(one: readonly HeardMember[], other: readonly HeardMember[]): boolean {
+  return one.length === other.length && one.every(({ run }, index) => run === other[index]?.run);
 }
 
 /** Whether a run that lives no more has ended as it should. One that was drained would have gone on. */

@@ -8,8 +8,9 @@
  * With k = min(agree, L): failing when k votes fail. Else it is good: passing, or a warning when a vote warns or fails. A seat
  * whose owner has not voted, has a vote that is too old, or abstains is filled by a former owner, so that an owner that dies,
  * leaves or is cut off changes nothing. In place of an owner that abstains, a former owner counts only while it lives. A seat
- * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A good state does so as long
- * as it counts. A seat that abstains is not waited for.
+ * that cannot be filled may still fail: while that could turn the check, the check stays what it was. A good state does so as
+ * long as it counts, and what is unknown does not. A seat that abstains is not waited for. After a lease without a word, a
+ * member that is heard votes in place of an owner that is silent since then.
  */
 
 import type { Decision, Vote } from "../records/vote.js";
@@ -19,6 +20,8 @@ import type { Run } from "../store/store.js";
 export interface SeatVote {
   readonly vote: Vote;
   readonly validUntil: number;
+  /** Its member is silent since this one hears again, after a lease without a word. */
+  readonly isPast?: boolean;
 }
 
 /** The vote of a member that is no owner. */
@@ -57,7 +60,8 @@ export function agreedOn(seats: SeatVotes, before: Decision, now: number): Decis
   const mayFail = failing.length > 0 && failing.length + awaited >= k;
   // to stay failing is no turn: the votes that fail carry it
   if (mayFail && before.state === "failing") return decisionOf("failing", before.reason, failing);
-  if (mayFail && (before.validUntil > now || good.length === 0)) return before;
+  const isKnown = before.state !== "pending" && before.validUntil > now;
+  if (mayFail && (isKnown || good.length === 0)) return before;
   if (failing.length > 0) return decisionOf("warning", "partial", good);
   const warning = good.find(({ vote }) => vote.state === "warning");
   return warning === undefined
@@ -78,6 +82,8 @@ function seated(
     fill(counted, owners, waiting, false);
     fill(counted, owners, waiting, true);
   }
+  for (const [index, seat] of counted.entries())
+    if (seat?.isPast === true && isHeard(waiting[0])) counted[index] = waiting.shift();
   const votes: SeatVote[] = [];
   let awaited = 0;
   let abstained: SeatVote | undefined;
@@ -111,12 +117,17 @@ function fill(
 
 /** Takes one. A dead member has left its seat to a successor: it does not see in place of one that abstains. */
 function filler(waiting: FormerVote[], isAbstaining: boolean): FormerVote | undefined {
-  return isAbstaining && waiting[0]?.isAlive !== true ? undefined : waiting.shift();
+  return isAbstaining && !isHeard(waiting[0]) ? undefined : waiting.shift();
 }
 
-/** Those who live, and then those who died last. Among those who live, the same order on each member. */
+function isHeard(vote: FormerVote | undefined): boolean {
+  return vote?.isAlive === true && vote.isPast !== true;
+}
+
+/** Those who live, and then those who died last. Among those who live and are heard, the same order on each member. */
 function byPrecedence(one: FormerVote, other: FormerVote): number {
   if (one.isAlive !== other.isAlive) return one.isAlive ? -1 : 1;
+  if (one.isPast !== other.isPast) return one.isPast === true ? 1 : -1;
   if (!one.isAlive && one.heardAt !== other.heardAt) return other.heardAt - one.heardAt;
   return one.run < other.run ? -1 : 1;
 }

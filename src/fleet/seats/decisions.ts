@@ -26,7 +26,7 @@ export interface DecisionsDeps {
   readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
@@ -80,7 +80,7 @@ export class Decisions {
     const after = isHeld && decided.state !== before.state ? before : decided;
     const isUntold = record.toldUntil === UNTOLD;
     // what is known under another definition alone, perhaps of another target, is not told
-    if (isUntold && after === before) return;
+    if (isUntold && (after === before || after.state === "pending")) return;
     const isSame = !isUntold && isSameDecision(before, after);
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
@@ -148,7 +148,8 @@ export class Decisions {
     // votes that are renewed by then only seem to end: they must not hide a failure
     if (decided.state === "failing" && lasting.state !== "failing" && this.#isFailureRenewed(record, now))
       return decided;
-    return lasting !== record.decision && lasting.validUntil > decided.validUntil ? lasting : decided;
+    const isNew = lasting !== record.decision && lasting.state !== "pending";
+    return isNew && lasting.validUntil > decided.validUntil ? lasting : decided;
   }
 
   /** Whether a vote that fails will count for longer, with the next result or beat. */
@@ -189,7 +190,7 @@ export class Decisions {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
-      if (this.#isDoubted({ run, vote: cell.vote }, record)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record) || members.isPast(member)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -236,7 +237,9 @@ export class Decisions {
       if (isMissing && now < seatAwaitedUntil) reviewAt = Math.min(reviewAt, seatAwaitedUntil);
     }
     record.reviewAt = reviewAt;
-    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, decision, now);
+    // of another target, what it was says nothing
+    const before = record.toldUntil === UNTOLD ? UNDECIDED : decision;
+    return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, before, now);
   }
 
   /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
@@ -263,13 +266,13 @@ export class Decisions {
   #votesOn({ check, definition, own }: CheckRecord): readonly FormerVote[] {
     const { run: self, members, votes } = this.#deps;
     const found: FormerVote[] = [];
-    if (own !== undefined)
-      found.push({ run: self, vote: own.vote, validUntil: own.validUntil, isAlive: true, heardAt: 0 });
+    if (own !== undefined) found.push({ run: self, ...own, isAlive: true, isPast: false, heardAt: 0 });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
       const validUntil = validityOf(member, definition, this.#deps.beatMs);
-      found.push({ run, vote: cell.vote, validUntil, isAlive: members.isAlive(member), heardAt: member.heardAt });
+      const life = { isAlive: members.isAlive(member), isPast: members.isPast(member), heardAt: member.heardAt };
+      found.push({ run, vote: cell.vote, validUntil, ...life });
     }
     return found;
   }

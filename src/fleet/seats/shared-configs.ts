@@ -28,6 +28,8 @@ export interface SharedConfigsDeps {
   readonly recordsOf: (config: string) => Iterable<CheckRecord> | undefined;
   /** The definitions of another member are known now. */
   readonly onRead: () => void;
+  /** A configuration is waited for no more: it is known, or could not be read. */
+  readonly onTried: () => void;
 }
 
 /** A text that another program has put in the place of a configuration may be long. */
@@ -92,13 +94,13 @@ export class SharedConfigs {
   }
 
   async #read(config: string): Promise<void> {
-    const { clock, store, codec, turns, signal, onRead } = this.#deps;
+    const { clock, store, codec, turns, signal, onRead, onTried } = this.#deps;
     const text = await store.text(nameOf(config)).catch(() => undefined); // the rounds tell a store that is away
     const digests = text === undefined ? undefined : await turns.run(codec.openConfig(config, text), signal);
-    if (digests === undefined)
-      return this.#others.giveUp(config, clock.now() + (text === undefined ? 0 : FORGED_PAUSE_MS));
-    this.#others.keep(config, digests);
-    onRead();
+    if (digests !== undefined) this.#others.keep(config, digests);
+    else this.#others.giveUp(config, clock.now() + (text === undefined ? 0 : FORGED_PAUSE_MS));
+    if (digests !== undefined) onRead();
+    onTried();
   }
 
   async #keep(own: string): Promise<void> {

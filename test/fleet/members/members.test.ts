@@ -211,6 +211,33 @@ describe("the time at which a member was certainly alive", () => {
   });
 });
 
+describe("after a lease without a word, the votes of a member are of the time before", () => {
+  const rows: readonly (readonly [title: string, counters: readonly number[], awayMs: number, isPast: boolean])[] = [
+    ["when it was silent for two beats since then", [10, 10, 10], 20_000, true],
+    ["not when it was silent for one", [10, 10], 20_000, false],
+    ["not while its last beat vouches for them", [30, 31, 31, 31], 20_000, false],
+    ["not when it is heard", [30, 31, 32, 33], 20_000, false],
+    ["not when this member was away for less than a lease", [9, 9, 9], 3_000, false],
+  ];
+  for (const [title, counters, awayMs, isPast] of rows)
+    it(title, () => {
+      const members = new Members(OPTIONS);
+      const seen: boolean[] = [];
+      const hear = (counter: number, at: number) => {
+        members.hear([beat(counter)], at, at);
+        members.vouch("r");
+        seen.push(members.hasNewPast);
+      };
+      for (const counter of [1, 2, 3]) hear(counter, counter * 1_000);
+      for (const [index, counter] of counters.entries()) hear(counter, 3_000 + awayMs + index * 1_000);
+      const member = members.get("r");
+      assert.ok(member !== undefined);
+      assert.equal(members.isPast(member), isPast);
+      assert.deepEqual(seen.filter(Boolean).length, isPast ? 1 : 0, "it is told once");
+      assert.equal(seen.at(-1), isPast, "at once");
+    });
+});
+
 describe("records of the dead", () => {
   it("are kept for ten leases", () => {
     const members = new Members(OPTIONS);

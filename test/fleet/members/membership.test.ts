@@ -167,6 +167,22 @@ describe("who is alive", () => {
     assert.deepEqual(bench.membership.alive, []);
   });
 
+  it("makes the votes count in another way: once when one joins, dies or comes back", async () => {
+    const bench = new Bench();
+    const news: string[] = [];
+    const rounds = async (count: number, names: string) => {
+      for (let round = 0; round < count; round += 1) {
+        await bench.rounds(1, names);
+        if (bench.membership.isReviewDue) news.push(bench.membership.alive.map(({ name }) => name).join(" "));
+      }
+    };
+    await rounds(5, "a");
+    await rounds(5, "a b");
+    await rounds(8, "a");
+    await rounds(5, "a b");
+    assert.deepEqual(news, ["a", "a b", "a", "a b"]);
+  });
+
   it("includes a member of another format, which gets no checks", async () => {
     const bench = new Bench();
     await bench.rounds(6, "?a b");

@@ -209,6 +209,13 @@ describe("the vote of a former owner", () => {
       assert.deepEqual([decision.state, decision.reason], ["warning", "partial"]);
     });
 
+  it("is not waited for when nothing is known yet, and a vote is good", () => {
+    for (const votes of ["pf-", "wf-", "pF-f"] as const)
+      assert.equal(agreed(votes, 2, { isAwaited: true, awaitedMs: 1_000 }).state, "warning", votes);
+    assert.equal(agreed("f-", 2, { isAwaited: true }).state, "pending", "none is good");
+    assert.equal(agreed("pff-", 3, { isAwaited: true, before: PASSING }).state, "passing", "what is known stays");
+  });
+
   it("leaves no seat to wait for", () => {
     assert.equal(agreed("f-", 2, { others: "f+", before: PASSING }).state, "failing");
     assert.equal(agreed("f--", 3, { others: "f+", before: PASSING }).state, "passing", "one more seat is empty");
@@ -240,6 +247,37 @@ describe("the vote of a former owner", () => {
       assert.equal(agreedOn({ ...seats, former: of }, UNDECIDED, NOW).reason, "former 0");
   });
 });
+
+describe("after a lease without a word, a member that is heard votes in place of an owner that is silent since then", () => {
+  // `~` is silent since then; of former owners, + is alive and heard, ! dead, ~ alive and silent
+  const rows: readonly (readonly [votes: string, others: string, state: VoteState, title: string])[] = [
+    ["f~", "p+", "passing", "when the owner has told a failure"],
+    ["p~", "f+", "failing", "when the owner has seen it pass"],
+    ["f~f~", "p+", "warning", "in place of one of two"],
+    ["p~f", "f+", "failing", "beside one that is heard"],
+    ["f~a", "p+", "warning", "not when another seat needs it"],
+    ["f~-", "p+", "warning", "not when another seat is empty"],
+    ["fp", "p+ p+", "warning", "not when the owners are heard"],
+    ["f~", "p!", "failing", "not when it is dead"],
+    ["f~", "p~", "failing", "not when it is silent too"],
+    ["f~", "p~ p+", "passing", "and goes before one that is silent too"],
+    ["pa", "f~", "passing", "and one that is silent does not see in place of one that cannot look"],
+  ];
+  for (const [votes, others, state, title] of rows)
+    it(`${title}: ${votes}, ${others}: ${state}`, () => {
+      const seats = votes.match(/.~?/g)?.map((text) => withPast(owners(text[0] ?? "")[0], text.includes("~"))) ?? [];
+      const waiting = former(others.replaceAll("~", "+")).map((vote, index) => ({
+        ...vote,
+        isPast: others.split(" ")[index]?.includes("~") === true,
+      }));
+      const options = { spare: 0, agree: 2, isAwaited: false, awaitedMs: 0 };
+      assert.equal(agreedOn({ owners: seats, former: waiting, ...options }, UNDECIDED, NOW).state, state);
+    });
+});
+
+function withPast(seat: SeatVote | undefined, isPast: boolean): SeatVote | undefined {
+  return seat && { ...seat, isPast };
+}
 
 describe("a decision counts as long as one of the votes that it follows from", () => {
   for (const [votes, agree, index] of [

@@ -6,7 +6,7 @@ import { toRosterMember } from "../../../src/fleet/members/roster.js";
 import type { Cell, Decision, Definition, VoteState } from "../../../src/fleet/records/vote.js";
 import type { SeatVote } from "../../../src/fleet/rules/agreement.js";
 import { Decisions } from "../../../src/fleet/seats/decisions.js";
-import type { CheckRecord } from "../../../src/fleet/seats/seats.js";
+import { type CheckRecord, UNTOLD } from "../../../src/fleet/seats/seats.js";
 import { reportValidity, validityOf } from "../../../src/fleet/seats/validity.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 import { definition } from "../fleet-world.js";
@@ -248,6 +248,32 @@ it("a vote that counts is looked at again when it ends, and one that does not wi
   assert.equal(reviewAt(20_000, 11_000), 20_000);
   assert.equal(reviewAt(8_000, 9_000), 9_000);
   assert.equal(reviewAt(8_000, 11_000), Number.POSITIVE_INFINITY, "when one is heard, all are decided anew");
+});
+
+describe("a check with another definition, of which a failure was told under the one before", () => {
+  const FAILING: Decision = { state: "failing", reason: "refused", validUntil: 30_000 };
+  const rows: readonly (readonly [
+    title: string,
+    votes: Readonly<Record<string, VoteState>>,
+    told: readonly string[],
+  ])[] = [
+    ["is not failing by one vote of two that must agree", { a: "passing", b: "failing" }, ["warning"]],
+    ["is failing by two", { a: "failing", b: "failing" }, ["failing"]],
+    ["is not told by a failing vote alone", { b: "failing" }, []],
+    ["is not told when an owner cannot look", { a: "abstaining" }, []],
+    ["is not told without a vote", {}, []],
+  ];
+  for (const [title, votes, told] of rows)
+    it(title, () => {
+      const table = new Table(FAILING, ["a", "b", "self"], { copies: 3, agree: 2 });
+      Object.assign(table.record, { toldUntil: UNTOLD, ownersSince: 0 });
+      for (const [run, state] of Object.entries(votes)) table.vote(run, state, 20_000);
+      table.decide();
+      assert.deepEqual(
+        table.told.map(({ state }) => state),
+        told,
+      );
+    });
 });
 
 describe("a decision that runs out before the next beat", () => {

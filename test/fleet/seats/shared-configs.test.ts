@@ -30,6 +30,7 @@ class Bench {
     onRead: () => {
       this.reads += 1;
     },
+    onTried: () => {},
   });
   readonly records = [recordOf(definition("x")), recordOf(definition("y", { digest: "d2" }))];
 

@@ -107,6 +107,22 @@ export class Chaos {
     }
   }
 
+  /** A store that answers now and then: members hear each other too rarely to trust their votes, and too often to take them for dead. */
+  planFlaps(until: number, random: SeededRandom): void {
+    const { now } = this.#world;
+    const from = now + random.between(0, 0.6) * (until - now);
+    const end = Math.min(until, from + random.between(20_000, 90_000));
+    const fault = random.next() < 0.5 ? { isAway: true } : { isSilent: true };
+    for (let at = from; at < end; ) {
+      const awayMs = random.between(1_000, 9_000);
+      this.#at(at, () => {
+        if (!this.#storeFault("the store does not answer for a moment", fault, awayMs)) return;
+        this.counts.set("flap", (this.counts.get("flap") ?? 0) + 1);
+      });
+      at += awayMs + random.between(100, 4_000);
+    }
+  }
+
   #reload(member: SimMember, variant: 0 | 1): void {
     const isPossible = member.facts.isAwake && member.options.variant !== variant && !this.#affected.has(member);
     if (!isPossible) return;

@@ -62,8 +62,14 @@ export interface VoteFacts {
   restedAt: number | undefined;
 }
 
-/** A vote that was removed is known for so long. */
+/** A vote that was removed is known for so long to those that hear. */
 const REMEMBERED_MS = SPREAD_MS + 2 * BEAT_MS;
+
+interface RestedVote {
+  readonly member: MemberFacts;
+  readonly check: CheckFacts;
+  readonly vote: VoteFacts;
+}
 
 export class CheckFacts {
   readonly name: string;
@@ -80,6 +86,8 @@ export class CheckFacts {
   /** When it went down or came back. */
   turnedAt = 0;
   readonly votes = new Map<MemberFacts, VoteFacts>();
+  /** Votes that have been failing and were removed: a member that hears nothing does not know that they were. */
+  readonly removed = new Map<VoteFacts, MemberFacts>();
   /** The last change of a vote, or of who probes. */
   changedAt = 0;
   /** The last time at which a member has begun to serve another state. */
@@ -278,10 +286,14 @@ export class Facts {
     ...{ votes: 0, rests: 0, results: 0, memberMs: 0 },
   };
 
-  readonly #rested: { readonly member: MemberFacts; readonly check: CheckFacts; readonly vote: VoteFacts }[] = [];
+  readonly #rested: RestedVote[] = [];
+  readonly #removed: RestedVote[] = [];
+  /** After so much time, no member may follow a vote. */
+  readonly #followedMs: number;
 
   constructor(checks: readonly CheckOptions[]) {
     this.checks = checks.map((options) => new CheckFacts(options));
+    this.#followedMs = Math.max(...this.checks.map(({ staleAfterMs }) => staleAfterMs)) + CATCH_UP_MS;
   }
 
   /** Since when a member that could take the check over is there and hears the others: infinity when there is none. */
@@ -465,15 +477,25 @@ export class Facts {
     vote.restedAt = this.now;
     this.#rested.push({ member, check, vote });
     if (vote.state === "failing") vote.failingUntil = this.now;
+    if (vote.failingUntil > Number.NEGATIVE_INFINITY) {
+      check.removed.set(vote, member);
+      this.#removed.push({ member, check, vote });
+    }
     vote.state = "abstaining";
     if (member.isProbing) this.#count(check, check.groupOf(member), -1);
   }
 
   /** Forgets votes that were removed. */
   sweep(): void {
-    const left = this.#rested.findIndex(({ vote }) => this.now - (vote.restedAt ?? this.now) <= REMEMBERED_MS);
-    for (const { member, check, vote } of this.#rested.splice(0, left < 0 ? this.#rested.length : left))
+    for (const { member, check, vote } of this.#olderThan(REMEMBERED_MS, this.#rested))
       if (member.votes.get(check) === vote) this.#forgetVote(member, check);
+    for (const { check, vote } of this.#olderThan(this.#followedMs, this.#removed)) check.removed.delete(vote);
+  }
+
+  /** Takes them out. */
+  #olderThan(ms: number, rested: RestedVote[]): readonly RestedVote[] {
+    const left = rested.findIndex(({ vote }) => this.now - (vote.restedAt ?? this.now) <= ms);
+    return rested.splice(0, left < 0 ? rested.length : left);
   }
 
   #forgetVote(member: MemberFacts, check: CheckFacts): void {

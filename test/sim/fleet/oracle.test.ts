@@ -39,6 +39,12 @@ class History {
     return check;
   }
 
+  join(): MemberFacts {
+    const member = this.#member("d");
+    this.facts.join(member);
+    return member;
+  }
+
   probe(member: MemberFacts, state: Told = "passing"): void {
     this.facts.probe(member, this.check);
     this.#voters.set(member, state);
@@ -70,12 +76,21 @@ class History {
       this.facts.now += 500;
       for (const [member, state] of this.#voters)
         if (member.isProbing && state !== "abstaining") this.facts.result(member, this.check, state);
+      this.facts.sweep();
       this.oracle.sweep();
     }
   }
 
   #member(name: string): MemberFacts {
-    return new MemberFacts({ name, run: `run-${name}`, variant: 0, format: 1, probesAll: true, now: 0, hears: true });
+    return new MemberFacts({
+      name,
+      run: `run-${name}`,
+      variant: 0,
+      format: 1,
+      probesAll: true,
+      now: this.facts.now,
+      hears: true,
+    });
   }
 }
 
@@ -200,6 +215,52 @@ for (const [title, hasLeft, isFound] of [
     assert.equal(found(history).includes("false down"), isFound);
   });
 
+for (const [title, isNew, goneS, isFound] of [
+  ["decides without a voter that died before it was seen to beat, a lease after that", true, 4, false],
+  ["waits for it for a lease", true, 3, true],
+  ["counts the vote of one that it has seen", false, 4, true],
+] as const)
+  test(`a member that joins ${title}`, () => {
+    const history = new History();
+    const [a, b] = history.members;
+    history.facts.end(b, "is killed");
+    history.pass(6);
+    const d = history.join();
+    history.pass(isNew ? 0.5 : 4);
+    history.facts.end(a, "is killed");
+    history.probe(d, "failing");
+    history.pass(goneS);
+    history.serve(d, "failing");
+    assert.equal(found(history).includes("false down"), isFound);
+  });
+
+for (const [title, isDeaf, probesAgain, deafS, isFound] of [
+  ["a member that hears nothing may follow failing votes that were removed", true, false, 28, false],
+  ["it may also when their voters have voted again since", true, true, 28, false],
+  ["it may not for longer than such votes count", true, false, 40, true],
+  ["one that hears the others may not", false, false, 28, true],
+] as const)
+  test(title, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.serve(c, "pending");
+    history.facts.turn(history.check, "down");
+    for (const voter of [a, b]) history.vote(voter, "failing");
+    history.pass(1);
+    if (isDeaf) history.facts.pause(c);
+    history.facts.turn(history.check, "up");
+    for (const voter of [a, b]) {
+      history.silence(voter);
+      history.facts.rest(voter, history.check);
+    }
+    history.pass(deafS / 2);
+    if (probesAgain) for (const voter of [a, b]) history.probe(voter);
+    history.pass(deafS / 2);
+    if (isDeaf) history.facts.resume(c);
+    history.serve(c, "failing");
+    assert.equal(found(history).includes("false down"), isFound);
+  });
+
 test("a check whose definition a reload changes must be probed anew", () => {
   const history = new History({ isVaried: true });
   const [a, b, c] = history.members;
@@ -271,13 +332,27 @@ test("a status that becomes unknown is found while a voter sees the target pass,
 
 test("a status that stays unknown at a member that has joined is found", () => {
   const history = new History();
-  const late = new MemberFacts({
-    ...{ name: "d", run: "run-d", variant: 0, format: 1, probesAll: true, now: history.facts.now, hears: true },
-  });
-  history.facts.join(late);
+  history.join();
   history.pass(8);
   assert.deepEqual(found(history), []);
   history.pass(4);
+  assert.ok(found(history).includes("false unknown"));
+});
+
+test("a status that stays unknown at a member that has joined is found also when the voter was cut off, as soon as it is back", () => {
+  const history = new History();
+  const [a, b] = history.members;
+  history.silence(b);
+  history.facts.end(b, "is killed");
+  history.pass(20);
+  history.join();
+  history.pass(0.5);
+  history.facts.cut(a, true);
+  history.pass(8);
+  history.facts.cut(a, false);
+  history.pass(3);
+  assert.ok(!found(history).includes("false unknown"), "it was not yet seen to beat");
+  history.pass(2);
   assert.ok(found(history).includes("false unknown"));
 });
 

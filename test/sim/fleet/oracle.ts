@@ -37,6 +37,9 @@ const ROUNDING_MS = 1;
 /** The vote of a member that is gone stands for at least this time: until its successor has voted. */
 const LINGER_MS = TAKEOVER_MS + EDGE_MS;
 
+/** A member that is gone for this time may be taken for dead: it has beaten up to a beat before, and a lease has a tolerance. */
+const DEATH_MS = LEASE_MS - 1.5 * BEAT_MS;
+
 /** A member that hears nothing for less time than this cannot break a promise by that. */
 const MIN_DEAF_MS = 10_000;
 
@@ -104,7 +107,7 @@ export class Oracle {
   onDeath(member: MemberFacts, peer: MemberFacts): void {
     const { now } = this.#facts;
     const silentFrom = this.#goneAt(peer, member);
-    if (silentFrom !== undefined && now - silentFrom >= LEASE_MS - 1.5 * BEAT_MS) return;
+    if (silentFrom !== undefined && now - silentFrom >= DEATH_MS) return;
     // it may have been silent before, and has come back a moment ago
     if (Math.min(now - peer.wokeAt, now - (peer.reachedSince ?? now)) < CATCH_UP_MS) return;
     if (now - Math.max(member.wokeAt, member.reachedSince ?? now) < CATCH_UP_MS && peer.unstableFrom < now - LEASE_MS)
@@ -260,7 +263,8 @@ export class Oracle {
     const from = this.#knownFrom(member);
     let failing = 0;
     let good = 0;
-    for (const [voter, vote] of check.votes) {
+    const removed = [...check.removed].map(([vote, voter]) => [voter, vote] as const);
+    for (const [voter, vote] of [...check.votes, ...removed]) {
       if (!this.#isSameDefinition(voter, member, check) || now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS)
         continue;
       const since = Math.min(from, this.#knownFrom(voter));
@@ -269,7 +273,8 @@ export class Oracle {
         if (voter === member && this.#decidesAlone(member, check)) return;
       } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs) {
         const hasSeat = this.#hasSeat(voter, check) && (hasTurned || this.#isSettled(voter, member));
-        good += hasSeat && this.#countsFor(voter, member, LEASE_MS) ? 1 : 0;
+        const lingerMs = this.#isUnseen(voter, member) ? DEATH_MS : LEASE_MS;
+        good += hasSeat && this.#countsFor(voter, member, lingerMs) ? 1 : 0;
       }
     }
     // there is no vote, or one of them has not voted yet: what it was, until it is stale
@@ -335,7 +340,8 @@ export class Oracle {
     const { now } = this.#facts;
     if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
     const from = this.#knownFrom(member);
-    const deafMs = now - (member.deafSince ?? now);
+    // it hears nothing, or too little to count on
+    const deafMs = this.#steadyFrom(member) === undefined ? now - member.unstableFrom : 0;
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
       this.#fault("false unknown", member, check, `it is cut off for ${ms(deafMs)}, and the target is up`);
       return;
@@ -344,9 +350,7 @@ export class Oracle {
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
-      // its counter must have been seen to grow: of one that is new to this member, since this member hears
-      const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-      if (isNew && (this.#goneAt(voter, member) ?? now) < (member.reachedSince ?? now) + CATCH_UP_MS) continue;
+      if (this.#isUnseen(voter, member)) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -357,6 +361,12 @@ export class Oracle {
       this.#fault("false unknown", member, check, `${voter.name} sees it pass`);
       return;
     }
+  }
+
+  /** A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. */
+  #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
+    const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
+    return isNew && this.#heardAt(voter, member) < (member.reachedSince ?? this.#facts.now) + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
@@ -526,7 +536,7 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
 
 /** Since when the others can count on it: its start, or its return when it was silent for a lease. */
 function joinedAt({ startedAt, reachedSince, unstableFrom }: MemberFacts, now: number): number {
-  const wasGone = (reachedSince ?? now) - unstableFrom >= LEASE_MS - 1.5 * BEAT_MS;
+  const wasGone = (reachedSince ?? now) - unstableFrom >= DEATH_MS;
   return wasGone ? (reachedSince ?? now) : startedAt;
 }
 

@@ -27,6 +27,8 @@ const UPGRADES = 1_000_000;
 
 const RELOADS = 2_000_000;
 
+const FLAPS = 3_000_000;
+
 /** Faults are over, and the fleet has settled. */
 const QUIET_MS = 90_000;
 
@@ -57,6 +59,8 @@ export async function simulateFleet({ seed, members, checks, seconds }: RunOptio
   if (new SeededRandom(seed + UPGRADES).next() < 0.2) chaos.planUpgrade(until);
   const reloads = new SeededRandom(seed + RELOADS);
   if (isVaried && reloads.next() < 0.7) chaos.planReloads(until, reloads);
+  const flaps = new SeededRandom(seed + FLAPS);
+  if (flaps.next() < 0.2) chaos.planFlaps(until, flaps);
   await runTo(world, until + QUIET_MS);
   world.oracle.onEnd(world.store.counts, chaos.losses);
   return {
