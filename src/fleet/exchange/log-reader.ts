@@ -115,10 +115,10 @@ export class LogReader {
   }
 
   *#take(entries: readonly LogEntry[]): Steps<void> {
-    const { clock, run, mirror, onVotes, onOwn } = this.#deps;
+    const { run, mirror, onVotes, onOwn } = this.#deps;
     for (const entry of entries) {
       if (entry.run === run) onOwn(entry.head);
-      else yield* onVotes(mirror.apply(entry, clock.now()));
+      else yield* onVotes(mirror.apply(entry));
       yield;
     }
   }
