@@ -59,7 +59,7 @@ class Bench {
     const { clock, ledger, mirror } = this;
     this.rounds = new Rounds({
       ...{ clock, store: this.connection, run: RUN, instance, beatMs: 1_000, codec, ledger, mirror },
-      turns: new TurnQueue(clock),
+      turns: new TurnQueue(clock, (turn) => turn()),
       beat: () => {
         this.beats.push(clock.now());
         return this.isScheduling ? beatOf(RUN, this.beats.length, ledger.head) : undefined;
