@@ -6,7 +6,7 @@
 import type { Steps } from "../../core/turns.js";
 import type { ResyncCause } from "../readings.js";
 import type { Head, OpenedCell } from "../records/codec.js";
-import type { Share } from "../records/signer.js";
+import type { DigestShare } from "../records/signer.js";
 import type { MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Cells that are looked at in one step. */
@@ -154,16 +154,16 @@ function newer(one: Head, other: Head | undefined): Head {
   return other !== undefined && other.sequence > one.sequence ? other : one;
 }
 
-export function isSame(one: Share, other: Share): boolean {
+export function isSame(one: DigestShare, other: DigestShare): boolean {
   return one.high === other.high && one.low === other.low;
 }
 
-export function add(sum: { high: number; low: number }, { high, low }: Share): void {
+export function add(sum: { high: number; low: number }, { high, low }: DigestShare): void {
   sum.high = (sum.high + high) | 0;
   sum.low = (sum.low + low) | 0;
 }
 
-function subtract(sum: { high: number; low: number }, { high, low }: Share): void {
+function subtract(sum: { high: number; low: number }, { high, low }: DigestShare): void {
   sum.high = (sum.high - high) | 0;
   sum.low = (sum.low - low) | 0;
 }

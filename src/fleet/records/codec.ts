@@ -25,7 +25,7 @@ import type { Run } from "../store/store.js";
 import { type Beat, FORMAT } from "./beat.js";
 import { beatOf } from "./beat-form.js";
 import { isAmount, isCount, isName, isReason, parsed, recordOf } from "./record-form.js";
-import { type Share, type Signature, Signer } from "./signer.js";
+import { type DigestShare, type Signature, Signer } from "./signer.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 
 /** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
@@ -56,19 +56,19 @@ export type OpenedBeat =
   | { readonly kind: "refused"; readonly cause: "signature" | "form" };
 
 /** The state of all cells of a run. */
-export interface Head extends Share {
+export interface Head extends DigestShare {
   /** Grows by one with each write. */
   readonly sequence: number;
 }
 
-export interface OpenedCell extends Share {
+export interface OpenedCell extends DigestShare {
   readonly run: Run;
   /** Of the write with which it came. */
   readonly sequence: number;
   readonly cell: Cell;
 }
 
-export interface SealedCell extends Share {
+export interface SealedCell extends DigestShare {
   readonly text: string;
 }
 
@@ -76,7 +76,7 @@ export interface SealedCell extends Share {
 interface Opened {
   readonly format: number;
   readonly body: string;
-  readonly share: Share;
+  readonly share: DigestShare;
 }
 
 export class FleetCodec {

@@ -9,12 +9,12 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 
 /** 64 bits, which are written nowhere, in two numbers: with a sign, as those are the numbers that need no memory of their own. */
-export interface Share {
+export interface DigestShare {
   readonly high: number;
   readonly low: number;
 }
 
-export interface Signature extends Share {
+export interface Signature extends DigestShare {
   /** 22 characters of base64url. */
   readonly text: string;
 }
@@ -56,13 +56,13 @@ export class Signer {
   }
 
   /** The share of a text; `undefined` if this is not its signature. */
-  verify(text: string, signature: string): Share | undefined {
+  verify(text: string, signature: string): DigestShare | undefined {
     const share = this.#digestOf(text);
     this.#given.write(signature, "base64url");
     return timingSafeEqual(this.#given, this.#signature) ? share : undefined;
   }
 
-  #digestOf(text: string): Share {
+  #digestOf(text: string): DigestShare {
     this.#digest.write(this.#hmac(text), "latin1");
     return { high: this.#digest.readInt32BE(SIGNATURE_BYTES), low: this.#digest.readInt32BE(SIGNATURE_BYTES + 4) };
   }
