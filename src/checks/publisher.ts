@@ -6,7 +6,6 @@
  *     add, change, remove, declare ----> publish   several changes are written in one step: no reader and no listener
  *                                                  sees a state in between
  */
-import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.js";
 import { OVERALL } from "../core/service-name.js";
 import type { Steps } from "../core/turns.js";
@@ -14,12 +13,9 @@ import type { CheckReport, ReportedService, StatusWriter } from "../registry/por
 import type { ConfiguredCheck } from "./checks-plan.js";
 import { PENDING, type Progress } from "./evaluate.js";
 import type { Owner } from "./name-rules.js";
+import { type Finding, isSameReport, NO_RESULT, reportOf } from "./report.js";
 import type { LastProbe } from "./runner-deps.js";
 import { type ServiceDeclaration, ServiceGraph } from "./service-graph.js";
-import type { CompleteSettings } from "./settings.js";
-
-/** The part of a report that probes change. */
-export type Finding = Pick<CheckReport, "state" | "held" | "reason" | "latencyMs" | "lastResultAt" | "reported">;
 
 /** The verdict about a check, with the full text of its cause. */
 type ReportedVerdict = Pick<Finding, "state" | "held" | "reason"> & Pick<Progress, "detail">;
@@ -29,13 +25,6 @@ export type Measurement = Pick<LastProbe, "latencyMs" | "at">;
 
 /** What a held check shows, whatever has failed. */
 const ISOLATED = { reason: "prober-isolated", detail: undefined } as const;
-
-const NO_RESULT: Omit<Finding, "state" | "reason"> = {
-  held: false,
-  latencyMs: undefined,
-  lastResultAt: undefined,
-  reported: undefined,
-};
 
 export class CheckPublisher {
   readonly #writer: StatusWriter;
@@ -54,6 +43,8 @@ export class CheckPublisher {
   readonly #changedChecks = new Set<string>();
   /** The names that `announce` has published. They have that status until the first result. */
   readonly #announced = new Set<string>();
+  /** Services that the reports of a batch count for. `undefined`: there is no batch now. */
+  #batch: Set<string> | undefined;
   /** Services without members, which `publishRest` clears. */
   readonly #unmade = new Set<string>();
   /** The owners of the names that a configuration is about to make. */
@@ -197,6 +188,21 @@ export class CheckPublisher {
     for (const service of unmade) if (!isTaken(service)) yield void this.#writer.clear(service);
   }
 
+  /** Several reports: each service that they count for is written once, after the last of them. */
+  batch<Result>(reports: () => Result): Result {
+    if (this.#batch !== undefined) return reports();
+    const services = new Set<string>();
+    this.#batch = services;
+    return this.#writer.batch(() => {
+      try {
+        return reports();
+      } finally {
+        this.#batch = undefined;
+        for (const service of this.#graph.inOrder(services)) this.#writeService(service);
+      }
+    });
+  }
+
   /** Writes the progress of a check, and the statuses that follow from it. `last` is a result that counts. */
   report(check: ConfiguredCheck, verdict: ReportedVerdict, last?: Measurement): void {
     const { name } = check.declaration;
@@ -213,7 +219,9 @@ export class CheckPublisher {
     this.#graph.changed(report.name);
     this.#writeReport(report);
     if (before?.state === report.state && before.reason === report.reason) return;
-    for (const service of this.#graph.affectedBy(report)) this.#writeService(service);
+    for (const service of this.#graph.affectedBy(report))
+      if (this.#batch === undefined) this.#writeService(service);
+      else this.#batch.add(service);
   }
 
   /** Writes the services that the target of a check reports. */
@@ -280,20 +288,4 @@ export class CheckPublisher {
     this.#hasStarted = isOpen && (isWhole || this.#startupChecks.size > 0);
     this.#writer.setStarted(isOpen);
   }
-}
-
-function reportOf({ declaration, settings }: ConfiguredCheck, finding: Finding, since: number): CheckReport {
-  const { name, source } = declaration;
-  const { critical, startup, services, group } = settings;
-  const { state, held, reason, latencyMs, lastResultAt, reported } = finding;
-  const counted = source.kind !== "heartbeat" || state !== "pending" || lastResultAt !== undefined;
-  // every field by its name: copies of objects would cost more than all else that is done here for a probe
-  const results = { reason, held, latencyMs, lastResultAt, since };
-  return { name, state, critical, counted, startup, ...results, services, group, reported };
-}
-
-/** Whether other settings of a check make no other report. */
-function isSameReport(report: CheckReport, { critical, startup, services, group }: CompleteSettings): boolean {
-  const isSame = report.critical === critical && report.startup === startup && report.group === group;
-  return isSame && isDeepStrictEqual(report.services, services);
 }

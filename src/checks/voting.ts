@@ -104,6 +104,11 @@ export class Voting {
     Object.assign(ballot, NOTHING_FOUND, { isStopped: true });
   }
 
+  /** Several decisions: what follows from them together is shown once. */
+  batch<Result>(decisions: () => Result): Result {
+    return this.#deps.publisher.batch(decisions);
+  }
+
   /** Shows what was decided about a check. */
   decide(name: string, decision: Decision): void {
     const ballot = this.#ballots.get(name);

@@ -12,6 +12,13 @@ export type Steps<Result> = Generator<void, Result>;
 /** Long enough to make the cost of a turn small, short enough that no client notices. */
 const TURN_MS = 8;
 
+export interface TurnOptions {
+  /** Longer turns are for work that is more urgent than what waits. Default 8. */
+  readonly turnMs?: number;
+  /** Runs what one turn does. Default: nothing before or after it. */
+  readonly within?: <Done>(turn: () => Done) => Done;
+}
+
 export function runAtOnce<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();
@@ -22,20 +29,22 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
 /**
  * Runs the steps in turns of the event loop. Rejects with the reason of the signal when it is aborted between two turns;
  * the generator is ended then.
- * @param turnMs longer turns are for work that is more urgent than what waits
  */
 export async function runInTurns<Result>(
   steps: Steps<Result>,
   clock: Clock,
   signal: AbortSignal,
-  turnMs = TURN_MS,
+  { turnMs = TURN_MS, within = (turn) => turn() }: TurnOptions = {},
 ): Promise<Result> {
-  for (;;) {
+  const turn = () => {
     const endsAt = clock.now() + turnMs;
-    do {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    } while (clock.now() < endsAt);
+    let step = steps.next();
+    while (step.done !== true && clock.now() < endsAt) step = steps.next();
+    return step;
+  };
+  for (;;) {
+    const step = within(turn);
+    if (step.done === true) return step.value;
     await new Promise((resolve) => setImmediate(resolve));
     if (signal.aborted) {
       // the result that `return` asks for is not used

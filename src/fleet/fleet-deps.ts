@@ -32,6 +32,8 @@ export interface FleetChecks {
   probe(check: string, from: Decision | undefined): void;
   /** Probes it here no more. */
   rest(check: string): void;
+  /** Runs what decides about several checks: what follows from all of it is published once, at its end. */
+  batch<Result>(decisions: () => Result): Result;
   /** Publishes what is true of it. */
   decide(check: string, decision: Decision): void;
   /** Whether probes start when they are due: else no beat is sent. */

@@ -72,7 +72,7 @@ export class Fleet {
     const run = hexDigits(RUN_DIGITS, random);
     this.run = run;
     this.#codec = codec ?? new FleetCodec(settings.fleet, settings.secret);
-    this.#turns = new TurnQueue(clock);
+    this.#turns = new TurnQueue(clock, (turn) => checks.batch(turn));
     this.#ledger = new Ledger(run, this.#codec);
     this.#mirror = new Mirror(this.#codec);
     const votes = (check: string) => this.#mirror.votes(check);

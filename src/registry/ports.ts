@@ -161,7 +161,7 @@ export interface StatusWriter {
   /** Removes the report of a check. */
   forget(checkName: string): void;
   /** Runs several writes. Listeners are called after the last one, so that they see the result and nothing in between. */
-  batch(writes: () => void): void;
+  batch<Result>(writes: () => Result): Result;
   /** Calls `refresh` before each read, so that the writer can first publish what depends on the time. */
   beforeReading(refresh: () => void): void;
 }

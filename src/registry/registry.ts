@@ -203,8 +203,8 @@ export class Registry implements StatusReader, StatusWriter {
     return this.#checks.get(name);
   }
 
-  batch(writes: () => void): void {
-    this.#emitter.batch(writes);
+  batch<Result>(writes: () => Result): Result {
+    return this.#emitter.batch(writes);
   }
 
   beforeReading(refresh: () => void): void {

@@ -37,10 +37,10 @@ export class TransitionEmitter {
   }
 
   /** Runs a change of many statuses. The listeners are called after the last, so that none writes in between. */
-  batch(change: () => void): void {
+  batch<Result>(change: () => Result): Result {
     this.#depth += 1;
     try {
-      change();
+      return change();
     } finally {
       this.#depth -= 1;
       if (this.#depth === 0) this.#complete();

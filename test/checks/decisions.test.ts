@@ -27,6 +27,54 @@ describe("a decision is published", () => {
       }
     });
 
+  test("with others of the same batch at its end: what they change together has one status, not one for each of them", () => {
+    const bench = new VotingBench();
+    for (const name of ["a", "b", "c"]) bench.rested({ services: ["s"] }, undefined, name);
+    for (const [name, state] of [
+      ["a", "failing"],
+      ["b", "passing"],
+      ["c", "passing"],
+    ] as const)
+      bench.decide(state, 32_000, {}, name);
+    const seen: string[] = [];
+    bench.registry.onTransition(({ subject, name, to }) => {
+      if (subject === "service") seen.push(`${name} ${to} ${bench.registry.read("")?.status}`);
+    });
+    const result = bench.voting.batch(() => {
+      bench.decide("passing", 32_000, {}, "a");
+      bench.voting.batch(() => bench.decide("failing", 32_000, {}, "b"));
+      assert.deepEqual(seen, []);
+      return 7;
+    });
+    assert.deepEqual([result, seen], [7, ["a SERVING NOT_SERVING", "b NOT_SERVING NOT_SERVING"]]);
+    bench.decide("passing", 32_000, {}, "b");
+    assert.deepEqual(
+      ["b", "s", ""].map((name) => bench.registry.read(name)?.status),
+      Array(3).fill("SERVING"),
+    );
+  });
+
+  test("also when a later one of its batch throws", () => {
+    const bench = new VotingBench();
+    bench.rested({ services: ["s"] });
+    const fault = new Error("of a later one");
+    const batch = () =>
+      bench.voting.batch(() => {
+        bench.decide("failing");
+        throw fault;
+      });
+    assert.throws(batch, fault);
+    assert.deepEqual(
+      ["c", "s", ""].map((name) => bench.registry.read(name)?.status),
+      Array(3).fill("NOT_SERVING"),
+    );
+    bench.decide("passing");
+    assert.deepEqual(
+      ["c", "s", ""].map((name) => bench.registry.read(name)?.status),
+      Array(3).fill("SERVING"),
+    );
+  });
+
   test("whatever this member has found itself", async () => {
     const bench = new VotingBench();
     bench.probed();

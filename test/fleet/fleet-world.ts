@@ -216,6 +216,7 @@ export class TestMember {
         this.runners.get(check)?.timer?.();
         this.runners.delete(check);
       },
+      batch: (decisions) => decisions(),
       decide: (check, decision) => {
         if (this.failsOnce) {
           this.failsOnce = false;

@@ -135,6 +135,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       "fleet/seats/shared-configs",
       "fleet/records/signer",
       "fleet/store/store-url",
+      "fleet/turn-queue",
     ],
   },
 };

@@ -100,8 +100,8 @@ export class Ledger {
       const after = cell && { ...this.#codec.sealCell(this.#run, check, sequence, cell), cell };
       changes.set(check, after);
       length += check.length + (after?.text.length ?? 0);
-      high = (high - (before?.high ?? 0) + (after?.high ?? 0)) >>> 0;
-      low = (low - (before?.low ?? 0) + (after?.low ?? 0)) >>> 0;
+      high = (high - (before?.high ?? 0) + (after?.high ?? 0)) | 0;
+      low = (low - (before?.low ?? 0) + (after?.low ?? 0)) | 0;
       cellCount += Number(after !== undefined) - Number(before !== undefined);
     }
     this.#returned = 0;

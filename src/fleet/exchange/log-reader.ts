@@ -9,8 +9,9 @@
  */
 import { background } from "../../core/background.js";
 import type { CancelTimer, Clock } from "../../core/clock.js";
-import { runInTurns, type Steps } from "../../core/turns.js";
+import type { Steps } from "../../core/turns.js";
 import type { FleetStore, LogEntry, LogPosition, Run } from "../store/store.js";
+import type { TurnQueue } from "../turn-queue.js";
 import type { Mirror } from "./mirror.js";
 import type { StoreCalls } from "./store-calls.js";
 
@@ -22,6 +23,7 @@ export interface LogReaderDeps {
   readonly instance: string;
   readonly mirror: Mirror;
   readonly calls: StoreCalls;
+  readonly turns: TurnQueue;
   /** Ends all reads. */
   readonly signal: AbortSignal;
   readonly onVotes: (checks: readonly string[]) => Steps<void>;
@@ -38,7 +40,6 @@ const BUSY_POLL_MS = 50;
 /** Minimum pause between two polls. */
 const MIN_PAUSE_MS = 10;
 
-const TURN_MS = 20;
 const MAX_PAGES_A_POLL = 20;
 
 export class LogReader {
@@ -72,7 +73,7 @@ export class LogReader {
 
   /** Reads until the end of the log. Returns whether there was anything. */
   async read(): Promise<boolean> {
-    const { clock, store, calls, signal } = this.#deps;
+    const { clock, store, calls, turns, signal } = this.#deps;
     let [hasEntries, isEnd] = [false, false];
     if (!calls.isAnswering) return false;
     for (let pages = 0; !isEnd && pages < MAX_PAGES_A_POLL && !signal.aborted; pages += 1) {
@@ -81,7 +82,7 @@ export class LogReader {
       if (page !== undefined) {
         this.#position = page.position;
         hasEntries ||= page.entries.length > 0;
-        await runInTurns(this.#take(page.entries), clock, signal, TURN_MS);
+        await turns.runFirst(this.#take(page.entries), signal);
       }
       isEnd = page?.isEnd ?? true;
       if (isEnd) this.readAt = startedAt;
@@ -115,10 +116,10 @@ export class LogReader {
   }
 
   *#take(entries: readonly LogEntry[]): Steps<void> {
-    const { clock, run, mirror, onVotes, onOwn } = this.#deps;
+    const { run, mirror, onVotes, onOwn } = this.#deps;
     for (const entry of entries) {
       if (entry.run === run) onOwn(entry.head);
-      else yield* onVotes(mirror.apply(entry, clock.now()));
+      else yield* onVotes(mirror.apply(entry));
       yield;
     }
   }

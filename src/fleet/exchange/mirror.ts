@@ -16,7 +16,7 @@ import type { ResyncCause } from "../readings.js";
 import type { FleetCodec, OpenedCell } from "../records/codec.js";
 import type { LogEntry, Run } from "../store/store.js";
 import { MAX_ENTRY_CELLS } from "./ledger.js";
-import { add, isSame, type MirroredCell, RunCells } from "./run-cells.js";
+import { add, isSame, RunCells } from "./run-cells.js";
 import { type MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Cells that are verified in one step. */
@@ -85,7 +85,7 @@ export class Mirror {
   }
 
   /** Applies an entry of the log. Returns the checks of which the run says something else now. */
-  apply(entry: LogEntry, now: number): readonly string[] {
+  apply(entry: LogEntry): readonly string[] {
     const { run, cells } = entry;
     const known = this.#runs.get(run);
     if (known === undefined) return [];
@@ -105,13 +105,13 @@ export class Mirror {
       if (opened === undefined) continue;
       // a cell of another write may be an old one
       if (opened.sequence !== head.sequence) this.#refused += 1;
-      else if (known.put(check, mirrored(opened, run, now))) changed.push(check);
+      else if (known.put(check, opened)) changed.push(check);
     }
     return [...changed, ...known.continueWith(head)];
   }
 
   /** Takes all cells of a run as they were read from the store. Returns the checks of which it says something else now. */
-  *replace(run: Run, head: string, cells: ReadonlyMap<string, string>, now: number): Steps<readonly string[]> {
+  *replace(run: Run, head: string, cells: ReadonlyMap<string, string>): Steps<readonly string[]> {
     const known = this.#runs.get(run);
     const read = this.#codec.openHead(run, head);
     if (read === undefined) this.#refused += 1;
@@ -126,7 +126,7 @@ export class Mirror {
       const opened = this.#openCell(run, check, text);
       if (opened === undefined) continue;
       add(sum, opened);
-      if (known.put(check, mirrored(opened, run, now))) changed.push(check);
+      if (known.put(check, opened)) changed.push(check);
     }
     // cells that were read in parts while the run wrote do not fit: the log continues from the older ones
     const removed = isSame(sum, read) ? yield* known.keepOnly(cells, read.sequence) : [];
@@ -135,12 +135,12 @@ export class Mirror {
 
   /** Forgets a run at once, and its votes in steps. Returns the checks of which it said something. */
   forget(run: Run): Steps<readonly string[]> {
-    const cells = this.#runs.get(run)?.cells ?? new Map<string, MirroredCell>();
+    const cells = this.#runs.get(run)?.cells ?? new Map<string, OpenedCell>();
     this.#runs.delete(run);
     return this.#forgetVotes(run, cells);
   }
 
-  *#forgetVotes(run: Run, cells: ReadonlyMap<string, MirroredCell>): Steps<readonly string[]> {
+  *#forgetVotes(run: Run, cells: ReadonlyMap<string, OpenedCell>): Steps<readonly string[]> {
     let inStep = 0;
     for (const [check, cell] of cells) {
       inStep += 1;
@@ -161,9 +161,4 @@ export class Mirror {
     if (opened === undefined) this.#refused += 1;
     return opened;
   }
-}
-
-/** Every field by its name: there are very many. */
-function mirrored({ sequence, cell, high, low }: OpenedCell, run: Run, receivedAt: number): MirroredCell {
-  return { run, cell, receivedAt, sequence, high, low };
 }

@@ -249,7 +249,7 @@ export class Rounds {
   async #resync(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
-    const { clock, store, mirror, turns, onVotes, onEvent } = this.#deps;
+    const { store, mirror, turns, onVotes, onEvent } = this.#deps;
     const { signal } = this.#closed;
     try {
       const wanted = mirror.wanted();
@@ -262,7 +262,7 @@ export class Rounds {
         const found = await this.#calls.attempt("cells", () => store.cells(run));
         if (signal.aborted) return;
         if (found === undefined) continue;
-        const changed = await turns.run(mirror.replace(run, found.head, found.cells, clock.now()), signal);
+        const changed = await turns.run(mirror.replace(run, found.head, found.cells), signal);
         await turns.run(onVotes(changed), signal);
       }
     } finally {

@@ -5,7 +5,8 @@
  */
 import type { Steps } from "../../core/turns.js";
 import type { ResyncCause } from "../readings.js";
-import type { DigestShare, Head } from "../records/codec.js";
+import type { Head, OpenedCell } from "../records/codec.js";
+import type { DigestShare } from "../records/signer.js";
 import type { MirroredVote, VoteIndex } from "./vote-index.js";
 
 /** Cells that are looked at in one step. */
@@ -14,13 +15,9 @@ const STEP_CELLS = 2_000;
 /** Removals of one run that wait for a head that fits. */
 const MAX_REMOVED = 200_000;
 
-export interface MirroredCell extends MirroredVote, DigestShare {
-  readonly sequence: number;
-}
-
 export class RunCells {
   readonly #index: VoteIndex;
-  readonly cells = new Map<string, MirroredCell>();
+  readonly cells = new Map<string, OpenedCell>();
   wanted: ResyncCause | undefined;
   /** They were asked for since the last beat. */
   isAsked = false;
@@ -60,7 +57,7 @@ export class RunCells {
   }
 
   /** Takes a cell unless a newer one is known. Returns whether it says something else. */
-  put(check: string, cell: MirroredCell): boolean {
+  put(check: string, cell: OpenedCell): boolean {
     if ((this.#removed.get(check) ?? -1) > cell.sequence) return false;
     this.#removed.delete(check);
     const known = this.cells.get(check);
@@ -123,7 +120,7 @@ export class RunCells {
 
   /** Removes what is to be removed, if the cells fit the head then. */
   #settle(head: Head): readonly string[] {
-    const removed: [string, MirroredCell][] = [];
+    const removed: [string, OpenedCell][] = [];
     const sum = { ...this.#sum };
     for (const [check, sequence] of this.#removed) {
       const cell = this.cells.get(check);
@@ -162,11 +159,11 @@ export function isSame(one: DigestShare, other: DigestShare): boolean {
 }
 
 export function add(sum: { high: number; low: number }, { high, low }: DigestShare): void {
-  sum.high = (sum.high + high) >>> 0;
-  sum.low = (sum.low + low) >>> 0;
+  sum.high = (sum.high + high) | 0;
+  sum.low = (sum.low + low) | 0;
 }
 
 function subtract(sum: { high: number; low: number }, { high, low }: DigestShare): void {
-  sum.high = (sum.high - high) >>> 0;
-  sum.low = (sum.low - low) >>> 0;
+  sum.high = (sum.high - high) | 0;
+  sum.low = (sum.low - low) | 0;
 }

@@ -7,8 +7,6 @@ import type { Run } from "../store/store.js";
 export interface MirroredVote {
   readonly run: Run;
   readonly cell: Cell;
-  /** Monotonic time at which this member learned it. */
-  readonly receivedAt: number;
 }
 
 const NONE: readonly MirroredVote[] = [];

@@ -16,7 +16,7 @@
  *
  * Nothing here throws for what a store returns: it may be of any size and form.
  */
-import { hkdfSync, timingSafeEqual } from "node:crypto";
+import { hkdfSync } from "node:crypto";
 import { serviceNameFault } from "../../core/service-name.js";
 import { isServingStatus } from "../../core/serving-status.js";
 import type { Steps } from "../../core/turns.js";
@@ -25,14 +25,11 @@ import type { Run } from "../store/store.js";
 import { type Beat, FORMAT } from "./beat.js";
 import { beatOf } from "./beat-form.js";
 import { isAmount, isCount, isName, isReason, parsed, recordOf } from "./record-form.js";
-import { type Signature, Signer } from "./signer.js";
+import { type DigestShare, type Signature, Signer } from "./signer.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 
 /** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
 const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
-
-/** 16 bytes of base64url. */
-const SIGNATURE_LENGTH = 22;
 
 /** 12 bytes of base64url. */
 const HASH_LENGTH = 16;
@@ -58,12 +55,6 @@ export type OpenedBeat =
     }
   | { readonly kind: "refused"; readonly cause: "signature" | "form" };
 
-/** The part of a digest that a cell stands for: 64 bits in two numbers. */
-export interface DigestShare {
-  readonly high: number;
-  readonly low: number;
-}
-
 /** The state of all cells of a run. */
 export interface Head extends DigestShare {
   /** Grows by one with each write. */
@@ -71,6 +62,7 @@ export interface Head extends DigestShare {
 }
 
 export interface OpenedCell extends DigestShare {
+  readonly run: Run;
   /** Of the write with which it came. */
   readonly sequence: number;
   readonly cell: Cell;
@@ -84,15 +76,12 @@ export interface SealedCell extends DigestShare {
 interface Opened {
   readonly format: number;
   readonly body: string;
-  readonly signature: Signature;
+  readonly share: DigestShare;
 }
 
 export class FleetCodec {
   readonly #signer: Signer;
   readonly #hasher: Signer;
-  /** Two signatures that are compared. */
-  readonly #given = Buffer.alloc(SIGNATURE_LENGTH);
-  readonly #expected = Buffer.alloc(SIGNATURE_LENGTH);
 
   /** @param secret `undefined`: only for a store that members alone write to. Signatures find damage then. */
   constructor(fleet: string, secret: string | undefined) {
@@ -145,8 +134,8 @@ export class FleetCodec {
     const reported = services === null ? undefined : reportedOf(services);
     if (services !== null && reported === undefined) return undefined;
     const vote = { state, reason: reason ?? undefined, ageMs: ageMs ?? undefined, reported };
-    const { high, low } = opened.signature;
-    return { sequence, cell: { definition, castAtMs, order, vote }, high, low };
+    const { high, low } = opened.share;
+    return { run, sequence, cell: { definition, castAtMs, order, vote }, high, low };
   }
 
   sealHead(run: Run, { sequence, high, low }: Head): string {
@@ -157,7 +146,7 @@ export class FleetCodec {
     const opened = this.#open("head", place(run), text);
     const [, sequence, high, low] = /^(\d{1,15}) ([0-9a-f]{8})([0-9a-f]{8})$/.exec(opened?.body ?? "") ?? [];
     if (opened?.format !== FORMAT || high === undefined || low === undefined) return undefined;
-    return { sequence: Number(sequence), high: Number.parseInt(high, 16), low: Number.parseInt(low, 16) };
+    return { sequence: Number(sequence), high: Number.parseInt(high, 16) | 0, low: Number.parseInt(low, 16) | 0 };
   }
 
   /** @param definitions of each check, the digest of its definition */
@@ -190,27 +179,25 @@ export class FleetCodec {
     body: string,
     format: number = FORMAT,
   ): { readonly text: string; readonly signature: Signature } {
-    const signature = this.#sign(kind, format, at, body);
+    const signature = this.#signer.sign(signedText(kind, format, at, body));
     return { text: `${format} ${signature.text} ${body}`, signature };
   }
 
   #open(kind: RecordKind, at: string, text: string): Opened | undefined {
     if (text.length > MAX_LENGTHS[kind]) return undefined;
-    const [start, version, given] = /^(\d{1,9}) ([\w-]{22}) /.exec(text) ?? [];
+    // of the last one of 22 characters, two bits count
+    const [start, version, given] = /^(\d{1,9}) ([\w-]{21}[AQgw]) /.exec(text) ?? [];
     if (start === undefined || given === undefined) return undefined;
     const format = Number(version);
     const body = text.slice(start.length);
-    const signature = this.#sign(kind, format, at, body);
-    this.#given.write(given, "latin1");
-    this.#expected.write(signature.text, "latin1");
-    if (!timingSafeEqual(this.#given, this.#expected)) return undefined;
-    return { format, body, signature };
+    const share = this.#signer.verify(signedText(kind, format, at, body), given);
+    return share && { format, body, share };
   }
+}
 
-  #sign(kind: RecordKind, format: number, at: string, body: string): Signature {
-    // the length tells where the place ends and the body starts: no two records have the same text here
-    return this.#signer.sign(`${kind} ${format} ${at.length} ${at}${body}`);
-  }
+/** The length tells where the place ends and the body starts: no two records have the same text here. */
+function signedText(kind: RecordKind, format: number, at: string, body: string): string {
+  return `${kind} ${format} ${at.length} ${at}${body}`;
 }
 
 /** The sequence of a head. Its signature is not looked at: for the order in a store. */
@@ -224,7 +211,7 @@ function place(run: Run, check = ""): string {
 }
 
 function hex(value: number): string {
-  return value.toString(16).padStart(8, "0");
+  return (value >>> 0).toString(16).padStart(8, "0");
 }
 
 function reportedOf(value: unknown): readonly ReportedService[] | undefined {

@@ -119,6 +119,7 @@ async function withVotes(name: string): Promise<SizeMember> {
         setImmediate(() => fleet.vote(check, PASSING, clock.now() + STALE_MS));
       },
       rest: (check) => void probed.delete(check),
+      batch: (decisions) => decisions(),
       decide: (check, decision) => void table.set(check, decision),
       isScheduling: () => true,
       isLate: false,

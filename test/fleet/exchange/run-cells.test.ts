@@ -11,7 +11,7 @@ const MAX = 0xffff_ffff;
 function cell(sequence: number, share: number) {
   const vote = { state: "passing", reason: undefined } as const;
   return {
-    ...{ run: "r", receivedAt: 0, sequence, high: share, low: MAX - share },
+    ...{ run: "r", sequence, high: share, low: (MAX - share) | 0 },
     cell: { definition: "d", castAtMs: 0, order: 0, vote },
   };
 }
@@ -19,7 +19,7 @@ function cell(sequence: number, share: number) {
 /** The head of a run whose cells have these shares. */
 function head(sequence: number, ...shares: readonly number[]): Head {
   let [high, low] = [0, 0];
-  for (const share of shares) [high, low] = [(high + share) >>> 0, (low + MAX - share) >>> 0];
+  for (const share of shares) [high, low] = [(high + share) | 0, (low + MAX - share) | 0];
   return { sequence, high, low };
 }
 
@@ -207,7 +207,7 @@ describe("a removal", () => {
 describe("the votes on a check, of all runs", () => {
   it("have those of a run as they are put and removed", () => {
     const index = new VoteIndex();
-    const votes = (check: string) => index.of(check).map(({ run, receivedAt }) => `${run} ${receivedAt}`);
+    const votes = (check: string) => index.of(check).map(({ run, cell }) => `${run} ${cell.castAtMs}`);
     const runs = ["r", "s"].map((run) => {
       const cells = new RunCells(head(0), index);
       cells.put("a", { ...cell(1, 1), run });
@@ -215,7 +215,8 @@ describe("the votes on a check, of all runs", () => {
       cells.continueWith(head(1, 1, 2));
       return cells;
     });
-    runs[0]?.put("a", { ...cell(2, 5), receivedAt: 7 });
+    const changed = cell(2, 5);
+    runs[0]?.put("a", { ...changed, cell: { ...changed.cell, castAtMs: 7 } });
     assert.deepEqual([votes("a"), votes("b"), votes("c")], [["r 7", "s 0"], ["r 0", "s 0"], []]);
     runs[0]?.continueWith(head(2, 5, 2));
     runs[0]?.remove("a", 3);

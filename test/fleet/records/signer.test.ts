@@ -11,8 +11,10 @@ describe("a signature", () => {
 
   const isHmac = (text: string) => {
     const mac = createHmac("sha256", KEY).update(text).digest();
-    const share = { high: mac.readUInt32BE(16), low: mac.readUInt32BE(20) };
-    assert.deepEqual(signer.sign(text), { text: mac.toString("base64url", 0, 16), ...share }, `${text.length}`);
+    const share = { high: mac.readInt32BE(16), low: mac.readInt32BE(20) };
+    const signature = mac.toString("base64url", 0, 16);
+    assert.deepEqual(signer.sign(text), { text: signature, ...share }, `${text.length}`);
+    assert.deepEqual(signer.verify(text, signature), share, `${text.length}`);
   };
 
   test("is the HMAC of a text of any length", () => {
@@ -23,6 +25,15 @@ describe("a signature", () => {
   test("does not depend on the texts that were signed before", () => {
     const random = new SeededRandom(1);
     for (let turn = 0; turn < 500; turn += 1) isHmac("x\u{1f600}y".repeat(Math.floor(random.between(0, 500))));
+  });
+
+  test("is verified to its last bit", () => {
+    const right = Buffer.from(signer.sign("a").text, "base64url");
+    for (let bit = 0; bit < 128; bit += 1) {
+      const wrong = Buffer.from(right);
+      wrong[bit >> 3] = (wrong[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      assert.equal(signer.verify("a", wrong.toString("base64url")), undefined, `${bit}`);
+    }
   });
 
   test("depends on each bit of the key", () => {

@@ -40,7 +40,13 @@ class Bench {
       },
     });
     this.seating = new Seating({
-      ...{ instance: "seating-test", turns: new TurnQueue(clock), seats: this.seats, decisions, detachment },
+      ...{
+        instance: "seating-test",
+        turns: new TurnQueue(clock, (turn) => turn()),
+        seats: this.seats,
+        decisions,
+        detachment,
+      },
       membership: this.membership,
       configs: { keepAgain: () => calls.push("keep") },
       onSeated: () => calls.push("seated"),

@@ -24,7 +24,7 @@ class Bench {
   isChanging = false;
   readonly configs = new SharedConfigs({
     ...{ clock: this.clock, store: this.connection, codec: this.codec },
-    ...{ turns: new TurnQueue(this.clock), signal: this.closed.signal },
+    ...{ turns: new TurnQueue(this.clock, (turn) => turn()), signal: this.closed.signal },
     votes: (check) => this.votes.filter((vote) => vote.check === check),
     recordsOf: () => (this.isChanging ? undefined : this.records),
     onRead: () => {

@@ -251,14 +251,14 @@ export function storeSuite(name: string, open: () => StoreUnderTest): void {
         mirror.beat(ONE, ledger.head);
         for (const { run } of mirror.wanted()) {
           const stored = await other.cells(run);
-          if (stored !== undefined) runAtOnce(mirror.replace(run, stored.head, stored.cells, 0));
+          if (stored !== undefined) runAtOnce(mirror.replace(run, stored.head, stored.cells));
         }
       }
       for (let round = 0; round < 2; round += 1) {
         mirror.beat(ONE, ledger.head);
         for (const { run } of mirror.wanted()) {
           const stored = await other.cells(run);
-          if (stored !== undefined) runAtOnce(mirror.replace(run, stored.head, stored.cells, 0));
+          if (stored !== undefined) runAtOnce(mirror.replace(run, stored.head, stored.cells));
         }
       }
       const checks = [...(ledger.all()?.cells.keys() ?? [])].sort();
@@ -334,6 +334,6 @@ async function follow(store: FleetStore, position: LogPosition): Promise<readonl
 
 async function applyLog(store: FleetStore, mirror: Mirror, position: LogPosition): Promise<LogPosition> {
   const page = await store.read(position);
-  for (const entry of page.entries) mirror.apply(entry, 0);
+  for (const entry of page.entries) mirror.apply(entry);
   return page.isEnd ? page.position : applyLog(store, mirror, page.position);
 }

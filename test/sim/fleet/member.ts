@@ -207,6 +207,7 @@ export class SimMember {
         this.#runners.delete(check);
         this.#world.facts.rest(this.facts, check);
       },
+      batch: (decisions) => decisions(),
       decide: (name, decision) => {
         const check = checkOf(name);
         this.#look(check);
