@@ -8,13 +8,13 @@
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
-import type { Cell, Decision, Definition } from "../records/vote.js";
+import type { Cell, Decision } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import { isSilent, reportValidity, validityOf } from "./validity.js";
+import { isSilent, MIN_RENEWAL_BEATS, renewalMs, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -39,10 +39,6 @@ export interface DecisionsDeps {
   readonly detachedAt: () => number;
   readonly tell: (check: string, decision: Decision) => void;
 }
-
-/** A decision is told again when so much of its time is left. */
-const RENEWAL_SHARE = 0.25;
-const MIN_RENEWAL_BEATS = 3;
 
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
 const MAX_AWAITED_STALE_TIMES = 2;
@@ -294,9 +290,4 @@ export class Decisions {
     if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
   }
-}
-
-/** A decision is renewed when less time than this is left of it, in milliseconds. */
-export function renewalMs({ staleAfterMs }: Definition, beatMs: number): number {
-  return Math.max(RENEWAL_SHARE * staleAfterMs, MIN_RENEWAL_BEATS * beatMs);
 }

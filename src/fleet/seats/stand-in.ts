@@ -13,9 +13,8 @@ import type { Detachment } from "../detachment.js";
 import type { Members } from "../members/members.js";
 import type { FleetMembership } from "../members/membership.js";
 import type { Run } from "../store/store.js";
-import { renewalMs } from "./decisions.js";
 import type { CheckRecord, Seats } from "./seats.js";
-import { isSilent } from "./validity.js";
+import { isSilent, renewalMs } from "./validity.js";
 
 export interface StandInDeps {
   readonly clock: Clock;

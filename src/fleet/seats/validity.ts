@@ -45,3 +45,13 @@ export function reportValidity(member: HeardMember, { staleAfterMs }: Definition
   const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
   return member.provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
 }
+
+/** A decision is told again when so much of its time is left. */
+const RENEWAL_SHARE = 0.25;
+
+export const MIN_RENEWAL_BEATS = 3;
+
+/** A decision is renewed when less time than this is left of it, in milliseconds. */
+export function renewalMs({ staleAfterMs }: Definition, beatMs: number): number {
+  return Math.max(RENEWAL_SHARE * staleAfterMs, MIN_RENEWAL_BEATS * beatMs);
+}
