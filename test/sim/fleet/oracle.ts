@@ -340,8 +340,7 @@ export class Oracle {
     const { now } = this.#facts;
     if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
     const from = this.#knownFrom(member);
-    // it hears nothing, or too little to count on
-    const deafMs = this.#steadyFrom(member) === undefined ? now - member.unstableFrom : 0;
+    const deafMs = now - (member.deafSince ?? now);
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
       this.#fault("false unknown", member, check, `it is cut off for ${ms(deafMs)}, and the target is up`);
       return;
