@@ -108,7 +108,7 @@ export class Decisions {
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
-    return { ...newest, isOwn: newest.run === self, isStaying };
+    return { ...newest, validUntil: newest.byAge, isOwn: newest.run === self, isStaying };
   }
 
   /**
@@ -274,19 +274,20 @@ export class Decisions {
     return found;
   }
 
-  #heartbeatVotes(record: CheckRecord): readonly HeartbeatVote[] {
+  /** @returns also until when each of them counts by the age of its report alone */
+  #heartbeatVotes(record: CheckRecord): readonly (HeartbeatVote & { readonly byAge: number })[] {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
-    const found: HeartbeatVote[] = [];
+    const found: (HeartbeatVote & { readonly byAge: number })[] = [];
     const own = record.adopted ?? record.own;
-    if (own !== undefined) found.push({ ...own, run: self, order: ownCell(check)?.order ?? 0 });
+    if (own !== undefined) found.push({ ...own, byAge: own.validUntil, run: self, order: ownCell(check)?.order ?? 0 });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
       const byAge = reportValidity(member, definition, cell);
       // a live member misses it itself; what its probes are as old as does not matter
       const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
-      found.push({ run, vote: cell.vote, validUntil, order: cell.order });
+      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
     }
     if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
