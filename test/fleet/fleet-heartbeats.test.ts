@@ -183,6 +183,19 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.ok([a, b, c].every(({ decisions }) => decisions.every(({ state }) => state === "passing")));
     });
 
+  it("is not missed by a report that comes while a much shorter ttl is taken over", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    const short = { ...BEAT, staleAfterMs: TTL_MS / 10 };
+    for (const member of [a, b, c]) {
+      report(member, MISSED);
+      member.fleet.define([short]);
+    }
+    // its runner has the new ttl already
+    b.vote("nightly", OK, world.clock.now() + 3 * short.staleAfterMs);
+    await world.seconds(2);
+    assert.equal(states(), "passing passing passing");
+  });
+
   it("keeps its order among the reports when the ttl changes, and counts as long as the new one", async () => {
     const { world, a, b, c, report, states } = await fleet();
     report(a, BROKEN);
