@@ -43,7 +43,7 @@ export class FleetMembership {
   /** The votes of others were never known. */
   #isNew = true;
   #rounds = 0;
-  /** With the last round, a member is alive that was not before, or the other way round, or is past: its votes count in another way. */
+  /** With the last round, others are alive or past than before: their votes count in another way. */
   isReviewDue = false;
   #timer: CancelTimer | undefined;
   #isDuplicated = false;
@@ -129,7 +129,7 @@ export class FleetMembership {
     this.#rounds += 1;
     const before = this.#alive;
     this.#alive = this.members.all().filter((member) => this.members.isAlive(member));
-    this.isReviewDue = this.members.hasNewPast || !isSameRuns(this.#alive, before);
+    this.isReviewDue = this.members.hasOtherPast || !isSameRuns(this.#alive, before);
     this.#tellChanges(before);
     const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self);
     if (isDuplicate !== this.#isDuplicated) {
