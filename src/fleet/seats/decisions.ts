@@ -8,6 +8,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
+import { type FleetMembership, stayOf } from "../members/membership.js";
 import type { Cell, Decision } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
@@ -27,6 +28,7 @@ export interface DecisionsDeps {
   readonly run: Run;
   readonly beatMs: number;
   readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
+  readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of the other runs on a check. */
   readonly votes: (check: string) => Iterable<ForeignCell>;
   /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
@@ -111,22 +113,26 @@ export class Decisions {
     return { ...newest, isOwn: newest.run === self, isStaying };
   }
 
-  /**
-   * Whether this member, that is no owner any more, sees in place of one: of the owners without a vote that counts, each has
-   * one predecessor. Those that stay go first, and of those, each member knows the same order.
-   */
+  /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */
   isPredecessorDue(record: CheckRecord): boolean {
-    const { clock, run: self, members } = this.#deps;
+    const { clock, run: self } = this.#deps;
     const now = clock.now();
     const owners = new Set(record.owners.map(({ run }) => run));
     let due = owners.size;
     for (const vote of this.#votesOn(record)) {
       const { run, isAlive } = vote;
       if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
-      const goesFirst = isAlive && run < self && members.get(run)?.beat?.isLeaving === false;
-      if (owners.has(run) || goesFirst) due -= 1;
+      if (owners.has(run) || (isAlive && this.#goesFirst(run))) due -= 1;
     }
     return due > 0;
+  }
+
+  /** Of two predecessors, the one that stays longer; of two that stay as long, all members choose the same one. */
+  #goesFirst(run: Run): boolean {
+    const { run: self, members, membership } = this.#deps;
+    const own = stayOf(membership);
+    const other = stayOf(members.get(run)?.beat);
+    return other > own || (other === own && other > 0 && run < self);
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
