@@ -105,7 +105,7 @@ export class Fleet {
       ...{ membership: this.#membership, notifier: this.notifier, rounds: this.#rounds, configs: this.#configs },
     });
     this.#decisions = new Decisions({
-      ...{ clock, run, beatMs, votes, members: this.#membership.members },
+      ...{ clock, run, beatMs, votes, membership: this.#membership, members: this.#membership.members },
       ownCell: (check) => this.#ledger.get(check),
       isCatchingUp: () => this.#membership.isCatchingUp,
       isBehind: () => this.#membership.isBehind,

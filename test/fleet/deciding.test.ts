@@ -4,7 +4,8 @@ import { describe, it } from "node:test";
 import { runAtOnce } from "../../src/core/turns.js";
 import type { HeardMember } from "../../src/fleet/members/members.js";
 import type { Cell, Decision, Vote, VoteState } from "../../src/fleet/records/vote.js";
-import { Decisions, type ForeignCell } from "../../src/fleet/seats/decisions.js";
+import { Decisions } from "../../src/fleet/seats/decisions.js";
+import type { ForeignCell } from "../../src/fleet/seats/known-votes.js";
 import type { CheckRecord } from "../../src/fleet/seats/seats.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 import { definition } from "./fleet-world.js";
@@ -13,6 +14,8 @@ import { heardMember, recordOf, rosterMember } from "./records.js";
 const STALE = 30_000;
 const BEAT = 1_000;
 const [SELF, B, C] = [rosterMember("self"), rosterMember("b"), rosterMember("c")];
+const LEAVES = { isLeaving: true, isDrained: false };
+const DRAINED = { isLeaving: true, isDrained: true };
 
 function vote(state: VoteState, reason: string | undefined = undefined): Vote {
   return { state, reason };
@@ -29,11 +32,13 @@ class Bench {
   ownCell: Cell | undefined;
   isCatchingUp = false;
   isBehind = false;
+  isLeaving = false;
+  isDrained = false;
 
   constructor() {
     this.clock.stall(100_000);
     this.decisions = new Decisions({
-      ...{ clock: this.clock, run: SELF.run, beatMs: BEAT },
+      ...{ clock: this.clock, run: SELF.run, beatMs: BEAT, membership: this },
       members: {
         get: (run) => this.members.get(run),
         isAlive: ({ run }) => !this.dead.has(run),
@@ -54,12 +59,24 @@ class Bench {
   hears(
     name: string,
     state: VoteState,
-    { provenAt = this.clock.now(), isDead = false, isKnown = true, isLeaving = false, digest = "d1" } = {},
+    {
+      provenAt = this.clock.now(),
+      isDead = false,
+      isKnown = true,
+      isLeaving = false,
+      isDrained = false,
+      digest = "d1",
+    } = {},
   ): void {
-    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } }, { isLeaving });
+    const member = heardMember(name, { vouch: { provenAt, stalest: 0 } }, { isLeaving, isDrained });
     if (isKnown) this.members.set(member.run, member);
     if (isDead) this.dead.add(member.run);
     this.cells.push({ run: member.run, cell: { definition: digest, castAtMs: 0, order: 0, vote: vote(state, name) } });
+  }
+
+  /** This member leaves, or is drained. */
+  is({ isLeaving, isDrained }: typeof LEAVES): this {
+    return Object.assign(this, { isLeaving, isDrained });
   }
 
   shared(change: Partial<CheckRecord> = {}, copies = 2): CheckRecord {
@@ -379,7 +396,27 @@ describe("a predecessor is due", () => {
     ["when the other one goes last", (bench) => bench.hears("z", "passing"), true],
     ["when the other one abstains", (bench) => bench.hears("a", "abstaining"), true],
     ["when the other one is dead", (bench) => bench.hears("a", "passing", { isDead: true }), true],
-    ["when the other one leaves", (bench) => bench.hears("a", "passing", { isLeaving: true }), true],
+    ["when the other one leaves", (bench) => bench.hears("a", "passing", LEAVES), true],
+    ["when the other one is drained", (bench) => bench.hears("a", "passing", DRAINED), true],
+    ["not when it is drained, and the other one stays", (bench) => bench.is(DRAINED).hears("z", "passing"), false],
+    ["not when it leaves, and the other one stays", (bench) => bench.is(LEAVES).hears("z", "passing"), false],
+    [
+      "not when it leaves, and the other one is drained",
+      (bench) => bench.is(LEAVES).hears("z", "passing", DRAINED),
+      false,
+    ],
+    ["when it is drained, and the other one leaves", (bench) => bench.is(DRAINED).hears("a", "passing", LEAVES), true],
+    [
+      "not when both are drained, and the other one goes first",
+      (bench) => bench.is(DRAINED).hears("a", "passing", DRAINED),
+      false,
+    ],
+    [
+      "when both are drained, and the other one goes last",
+      (bench) => bench.is(DRAINED).hears("z", "passing", DRAINED),
+      true,
+    ],
+    ["when both leave", (bench) => bench.is(LEAVES).hears("a", "passing", LEAVES), true],
   ];
   for (const [title, set, isDue] of rows)
     it(title, () => {

@@ -7,6 +7,7 @@
  */
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { FleetEvent, FleetSettings } from "../fleet-deps.js";
+import type { Beat } from "../records/beat.js";
 import type { Run } from "../store/store.js";
 import { CatchUp } from "./catch-up.js";
 import { type HeardBeat, type HeardMember, Members } from "./members.js";
@@ -233,4 +234,10 @@ function isSameRuns(one: readonly HeardMember[], other: readonly HeardMember[]):
 /** Whether a run that lives no more has ended as it should. One that was drained would have gone on. */
 export function isGoneByOrder({ beat, hasLeft }: HeardMember): boolean {
   return hasLeft || (beat?.isLeaving === true && beat.isDrained !== true);
+}
+
+/** For how long a member stays: 0 when it ends, more when it is drained, and most when it does not leave. */
+export function stayOf({ isLeaving, isDrained }: Pick<Beat, "isLeaving" | "isDrained"> = { isLeaving: true }): number {
+  if (!isLeaving) return 2;
+  return isDrained === true ? 1 : 0;
 }

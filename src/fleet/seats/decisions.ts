@@ -5,32 +5,21 @@
  *     votes of others --+--> those that count, and until when --> agreement --> tell the checks, when it is another decision,
  *     owners ----------'                                                        or when the one that they have runs out
  */
-import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
-import type { Cell, Decision, Vote } from "../records/vote.js";
+import { type FleetMembership, stayOf } from "../members/membership.js";
+import type { Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
-import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
+import { heartbeatDecision, newestReport } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
+import { KnownVotes, type KnownVotesDeps } from "./known-votes.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import { isSilent, MIN_RENEWAL_BEATS, renewalMs, reportValidity, validityOf } from "./validity.js";
+import { isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
 
-/** A vote of another run, as its mirror has it. */
-export interface ForeignCell {
-  readonly run: Run;
-  readonly cell: Cell;
-}
-
-export interface DecisionsDeps {
-  readonly clock: Clock;
-  readonly run: Run;
-  readonly beatMs: number;
+export interface DecisionsDeps extends KnownVotesDeps {
   readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
-  /** The votes of the other runs on a check. */
-  readonly votes: (check: string) => Iterable<ForeignCell>;
-  /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
-  readonly ownCell: (check: string) => Cell | undefined;
+  readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
   readonly isCatchingUp: () => boolean;
   /** Votes that were told are not known yet: each check stays what it was, and stale when that counts no more. */
@@ -47,6 +36,7 @@ const CHECKS_A_STEP = 25;
 
 export class Decisions {
   readonly #deps: DecisionsDeps;
+  readonly #known: KnownVotes;
   /** The store is gone, and this member probes all: it has a seat of each check, and the votes of others count until they are stale. */
   isAlone = false;
   /** Grows when each check is to be decided anew. */
@@ -54,6 +44,7 @@ export class Decisions {
 
   constructor(deps: DecisionsDeps) {
     this.#deps = deps;
+    this.#known = new KnownVotes(deps);
   }
 
   /** Each check is decided anew: by the next `renew`, unless something else does it before. */
@@ -104,29 +95,33 @@ export class Decisions {
   /** The newest report of a heartbeat that counts. */
   newestReport(record: CheckRecord): KeptReport | undefined {
     const { clock, run: self, members } = this.#deps;
-    const newest = newestReport(this.#heartbeatVotes(record), clock.now());
+    const newest = newestReport(this.#known.reports(record), clock.now());
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
     return { ...newest, validUntil: newest.byAge, isOwn: newest.run === self, isStaying };
   }
 
-  /**
-   * Whether this member, that is no owner any more, sees in place of one: of the owners without a vote that counts, each has
-   * one predecessor. Those that stay go first, and of those, each member knows the same order.
-   */
+  /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */
   isPredecessorDue(record: CheckRecord): boolean {
-    const { clock, run: self, members } = this.#deps;
+    const { clock, run: self } = this.#deps;
     const now = clock.now();
     const owners = new Set(record.owners.map(({ run }) => run));
     let due = owners.size;
-    for (const vote of this.#votesOn(record)) {
+    for (const vote of this.#known.on(record)) {
       const { run, isAlive } = vote;
       if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
-      const goesFirst = isAlive && run < self && members.get(run)?.beat?.isLeaving === false;
-      if (owners.has(run) || goesFirst) due -= 1;
+      if (owners.has(run) || (isAlive && this.#goesFirst(run))) due -= 1;
     }
     return due > 0;
+  }
+
+  /** Of two predecessors, the one that stays longer; of two that stay as long, all members choose the same one. */
+  #goesFirst(run: Run): boolean {
+    const { run: self, members, membership } = this.#deps;
+    const own = stayOf(membership);
+    const other = stayOf(members.get(run)?.beat);
+    return other > own || (other === own && other > 0 && run < self);
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
@@ -150,15 +145,15 @@ export class Decisions {
   /** Whether a vote for a decision will count for longer, with the next result or beat. */
   #isRenewed(decided: Decision, record: CheckRecord, now: number): boolean {
     const { run: self, members, beatMs } = this.#deps;
-    const carriers = this.#votesOn(record).filter(
-      (vote) => countsNow(vote, now) && isFailing(vote.vote) === isFailing(decided),
-    );
+    const carriers = this.#known
+      .on(record)
+      .filter((vote) => countsNow(vote, now) && isFailing(vote.vote) === isFailing(decided));
     return carriers.some(({ run }) => run === self || !isSilent(members.get(run), now, beatMs));
   }
 
   #decisionOf(record: CheckRecord, now: number): Decision {
     const { definition, own, decision } = record;
-    if (definition.isHeartbeat) return heartbeatDecision(this.#heartbeatVotes(record), decision, now);
+    if (definition.isHeartbeat) return heartbeatDecision(this.#known.reports(record), decision, now);
     if (definition.scope === "local")
       return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);
     return this.#fullySeated(record, now) ?? this.#agreement(record, now);
@@ -202,7 +197,7 @@ export class Decisions {
     const { run: self } = this.#deps;
     if (this.isAlone && !runs.includes(self) && countsNow(record.own, now)) runs.push(self);
     // a run that was not yet seen to live, nor silent for a lease, may be the owner of a seat that no other member has
-    const unsure = definition.scope === "shared" ? this.#unsure(record) : [];
+    const unsure = definition.scope === "shared" ? this.#known.unsure(record) : [];
     runs.push(...unsure.slice(0, Math.max(0, definition.copies - runs.length)));
     const spare = definition.scope === "shared" ? Math.max(0, definition.copies - runs.length) : 0;
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
@@ -211,7 +206,7 @@ export class Decisions {
     const detachedAt = this.#deps.detachedAt();
     const isDeaf = this.#deps.members.isDeaf(now);
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
-    for (const vote of this.#votesOn(record)) {
+    for (const vote of this.#known.on(record)) {
       if (this.#isDoubted(vote, record)) {
         // it counts again when its member is heard
         if (ownSeenAt <= detachedAt || (vote.isAlive && !isDeaf)) reviewAt = now;
@@ -245,52 +240,6 @@ export class Decisions {
     const member = this.#deps.members.get(run);
     // the last beat of a member that has died may still be in a store that is back
     return member !== undefined && member.provenAt < this.#deps.detachedAt();
-  }
-
-  /** Of those that have a vote under the present definition. */
-  #unsure({ check, definition }: CheckRecord): readonly Run[] {
-    const { members, votes } = this.#deps;
-    const unsure: Run[] = [];
-    for (const { run, cell } of votes(check)) {
-      const member = members.get(run);
-      if (member === undefined || member.isConfirmed || cell.definition !== definition.digest) continue;
-      if (!members.isGone(member)) unsure.push(run);
-    }
-    return unsure;
-  }
-
-  /** Votes under the present definition: the own one, and those of others that are known. */
-  #votesOn({ check, definition, own }: CheckRecord): readonly FormerVote[] {
-    const { run: self, members, votes } = this.#deps;
-    const found: FormerVote[] = [];
-    if (own !== undefined) found.push({ run: self, ...own, isAlive: true, isPast: false, heardAt: 0 });
-    for (const { run, cell } of votes(check)) {
-      const member = members.get(run);
-      if (member === undefined || cell.definition !== definition.digest) continue;
-      const validUntil = validityOf(member, definition, this.#deps.beatMs);
-      const life = { isAlive: members.isAlive(member), isPast: members.isPast(member), heardAt: member.heardAt };
-      found.push({ run, vote: cell.vote, validUntil, ...life });
-    }
-    return found;
-  }
-
-  /** @returns also until when each of them counts by the age of its report alone */
-  #heartbeatVotes(record: CheckRecord): readonly (HeartbeatVote & { readonly byAge: number })[] {
-    const { run: self, members, votes, ownCell, beatMs } = this.#deps;
-    const { check, definition } = record;
-    const found: (HeartbeatVote & { readonly byAge: number })[] = [];
-    const own = record.adopted ?? record.own;
-    if (own !== undefined) found.push({ ...own, byAge: own.validUntil, run: self, order: ownCell(check)?.order ?? 0 });
-    for (const { run, cell } of votes(check)) {
-      const member = members.get(run);
-      if (member === undefined || cell.definition !== definition.digest) continue;
-      const byAge = reportValidity(member, definition, cell);
-      // a live member misses it itself; what its probes are as old as does not matter
-      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
-      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
-    }
-    if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
-    return found;
   }
 }
 

@@ -13,7 +13,7 @@ import type { Definition } from "../records/vote.js";
 import { heldAs, OtherConfigs } from "../rules/configs.js";
 import type { FleetStore } from "../store/store.js";
 import type { TurnQueue } from "../turn-queue.js";
-import type { ForeignCell } from "./decisions.js";
+import type { ForeignCell } from "./known-votes.js";
 import type { CheckRecord } from "./seats.js";
 
 export interface SharedConfigsDeps {

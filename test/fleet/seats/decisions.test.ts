@@ -106,6 +106,7 @@ class Table {
   constructor(before: Decision, owners: readonly string[], change: Partial<Definition> = {}) {
     this.decisions = new Decisions({
       ...{ clock: this.clock, run: "self", beatMs: 1_000, members: this.#members, votes: () => this.#cells },
+      membership: { isLeaving: false, isDrained: false },
       ownCell: () => undefined,
       isCatchingUp: () => this.isCatchingUp,
       isBehind: () => this.isBehind,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runAtOnce } from "../../../src/core/turns.js";
 import { FleetCodec } from "../../../src/fleet/records/codec.js";
-import type { ForeignCell } from "../../../src/fleet/seats/decisions.js";
+import type { ForeignCell } from "../../../src/fleet/seats/known-votes.js";
 import { SharedConfigs } from "../../../src/fleet/seats/shared-configs.js";
 import { TurnQueue } from "../../../src/fleet/turn-queue.js";
 import { MemoryStore } from "../../support/fleet-memory-store.js";

@@ -71,6 +71,12 @@ interface RestedVote {
   readonly vote: VoteFacts;
 }
 
+/** What is no vote any more, and of which definition it was one. */
+interface RemovedVote {
+  readonly voter: MemberFacts;
+  readonly group: Group;
+}
+
 export class CheckFacts {
   readonly name: string;
   readonly index: number;
@@ -87,7 +93,7 @@ export class CheckFacts {
   turnedAt = 0;
   readonly votes = new Map<MemberFacts, VoteFacts>();
   /** Votes that have been failing and were removed: a member that hears nothing does not know that they were. */
-  readonly removed = new Map<VoteFacts, MemberFacts>();
+  readonly removed = new Map<VoteFacts, RemovedVote>();
   /** The last change of a vote, or of who probes. */
   changedAt = 0;
   /** The last time at which a member has begun to serve another state. */
@@ -381,9 +387,11 @@ export class Facts {
   reload(member: MemberFacts, variant: 0 | 1): void {
     const isCounted = member.isProbing;
     const votes = member.variant === variant ? [] : [...member.votes].filter(([check]) => check.isVaried);
-    for (const [check, { isProbing }] of votes) {
+    for (const [check, vote] of votes) {
+      const { isProbing } = vote;
       if (isProbing && isCounted) this.#count(check, check.groupOf(member), -1);
       if (isProbing) this.totals.rests += 1;
+      this.#remove({ ...vote, restedAt: this.now }, member, check);
       check.changedAt = this.now;
     }
     if (member.variant !== variant) this.#keepPasses(member);
@@ -485,13 +493,16 @@ export class Facts {
     vote.isProbing = false;
     vote.restedAt = this.now;
     this.#rested.push({ member, check, vote });
-    if (vote.state === "failing") vote.failingUntil = this.now;
-    if (vote.failingUntil > Number.NEGATIVE_INFINITY) {
-      check.removed.set(vote, member);
-      this.#removed.push({ member, check, vote });
-    }
-    vote.state = "abstaining";
+    this.#remove(vote, member, check);
     if (member.isProbing) this.#count(check, check.groupOf(member), -1);
+  }
+
+  #remove(vote: VoteFacts, member: MemberFacts, check: CheckFacts): void {
+    if (vote.state === "failing") vote.failingUntil = this.now;
+    vote.state = "abstaining";
+    if (vote.failingUntil === Number.NEGATIVE_INFINITY) return;
+    check.removed.set(vote, { voter: member, group: check.groupOf(member) });
+    this.#removed.push({ member, check, vote });
   }
 
   /** Forgets votes that were removed. */

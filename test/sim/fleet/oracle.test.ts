@@ -261,6 +261,57 @@ for (const [title, isDeaf, probesAgain, deafS, isFound] of [
     assert.equal(found(history).includes("false down"), isFound);
   });
 
+for (const [title, isDeaf, deafS, isFound] of [
+  ["a member that hears nothing may follow failing votes of before a reload of their voters", true, 28, false],
+  ["it may not for longer than such votes count", true, 40, true],
+  ["one that hears the others may not follow votes of before a reload", false, 28, true],
+] as const)
+  for (const index of [0, 1])
+    test(`${title}: ${index === 0 ? "another target" : "other settings"}`, () => {
+      const history = new History({ isVaried: true, index });
+      const [a, b, c] = history.members;
+      history.serve(c, "pending");
+      history.facts.turn(history.check, "down");
+      for (const voter of [a, b]) history.vote(voter, "failing");
+      history.pass(1);
+      if (isDeaf) history.facts.pause(c);
+      history.facts.turn(history.check, "up");
+      for (const voter of [a, b]) {
+        history.silence(voter);
+        history.facts.reload(voter, 1);
+        history.probe(voter);
+      }
+      history.pass(deafS);
+      if (isDeaf) history.facts.resume(c);
+      history.serve(c, "failing");
+      assert.equal(found(history).includes("false down"), isFound);
+    });
+
+test("a failing vote that was removed a moment ago counts once", () => {
+  const history = new History();
+  const [a, , c] = history.members;
+  history.vote(a, "failing");
+  history.silence(a);
+  history.facts.rest(a, history.check);
+  history.pass(1);
+  history.serve(c, "failing");
+  assert.equal(found(history).includes("false down"), true);
+});
+
+test("a member that follows its own vote of before its reload is found, also when it hears nothing", () => {
+  const history = new History({ isVaried: true });
+  const [, , c] = history.members;
+  history.facts.reload(c, 1);
+  history.probe(c, "failing");
+  history.facts.cut(c, true);
+  history.pass(5);
+  for (const variant of [0, 1] as const) history.facts.reload(c, variant);
+  history.silence(c);
+  history.serve(c, "pending");
+  history.serve(c, "failing");
+  assert.equal(found(history).includes("false down"), true);
+});
+
 test("a check whose definition a reload changes must be probed anew", () => {
   const history = new History({ isVaried: true });
   const [a, b, c] = history.members;

@@ -256,15 +256,17 @@ export class Oracle {
     if (this.#seesItself(member, check))
       this.#fault("false down", member, check, "it hears no other member, and sees the target pass");
     const from = this.#knownFrom(member);
-    let failing = 0;
+    const failed = new Set<MemberFacts>();
     let good = 0;
-    const removed = [...check.removed].map(([vote, voter]) => [voter, vote] as const);
-    for (const [voter, vote] of [...check.votes, ...removed]) {
-      if (!this.#isSameDefinition(voter, member, check) || now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS)
-        continue;
+    const present = [...check.votes].map(([voter, vote]) => ({ voter, vote, group: check.groupOf(voter) }));
+    const removed = [...check.removed].map(([vote, of]) => ({ ...of, vote }));
+    for (const { voter, vote, group } of [...present, ...removed]) {
+      const isKnown = voter === member ? !isVoid(vote, member) : check.scope !== "local";
+      if (!isKnown || group !== check.groupOf(member)) continue;
+      if (now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS) continue;
       const since = Math.min(from, this.#knownFrom(voter));
       if (vote.failingUntil >= since) {
-        failing += 1;
+        failed.add(voter);
         if (voter === member && this.#decidesAlone(member, check)) return;
       } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs) {
         const hasSeat = this.#hasSeat(voter, check) && (hasTurned || this.#isSettled(voter, member));
@@ -272,6 +274,7 @@ export class Oracle {
         good += hasSeat && this.#countsFor(voter, member, lingerMs) ? 1 : 0;
       }
     }
+    const failing = failed.size;
     // there is no vote, or one of them has not voted yet: what it was, until it is stale
     if (!hasTurned && (good === 0 || this.#isAwaited(member, check) || this.#isReloaded(check))) return;
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
@@ -532,6 +535,11 @@ function peersBy(members: readonly MemberFacts[], key: (member: MemberFacts) => 
 function joinedAt({ startedAt, reachedSince, unstableFrom }: MemberFacts, now: number): number {
   const wasGone = (reachedSince ?? now) - unstableFrom >= DEATH_MS;
   return wasGone ? (reachedSince ?? now) : startedAt;
+}
+
+/** The member has another definition since then: it knows that this vote of its own counts no more. */
+function isVoid({ restedAt }: VoteFacts, { reloadedAt }: MemberFacts): boolean {
+  return restedAt !== undefined && restedAt <= reloadedAt;
 }
 
 function describe({ scope, copies, agree, target, turnedAt, intervalMs }: CheckFacts): string {

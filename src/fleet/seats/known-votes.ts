@@ -1,0 +1,86 @@
+/**
+ * The votes that are known of each check, under its present definition: the own one, and those of others as the mirror has them.
+ *
+ *     on        of all, with the time until which each counts
+ *     reports   of a heartbeat
+ *     unsure    of runs that may live
+ */
+import type { Clock } from "../../core/clock.js";
+import type { Members } from "../members/members.js";
+import type { Cell } from "../records/vote.js";
+import type { FormerVote } from "../rules/agreement.js";
+import type { HeartbeatVote } from "../rules/heartbeats.js";
+import type { Run } from "../store/store.js";
+import type { CheckRecord } from "./seats.js";
+import { reportValidity, validityOf } from "./validity.js";
+
+/** A vote of another run, as its mirror has it. */
+export interface ForeignCell {
+  readonly run: Run;
+  readonly cell: Cell;
+}
+
+export interface KnownVotesDeps {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly beatMs: number;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isPast">;
+  /** The votes of the other runs on a check. */
+  readonly votes: (check: string) => Iterable<ForeignCell>;
+  /** The own record in the store. Of a heartbeat, it may be a report that was adopted. */
+  readonly ownCell: (check: string) => Cell | undefined;
+}
+
+export class KnownVotes {
+  readonly #deps: KnownVotesDeps;
+
+  constructor(deps: KnownVotesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Runs that have a vote under the present definition, and were not seen to live yet, nor silent for a lease. */
+  unsure({ check, definition }: CheckRecord): readonly Run[] {
+    const { members, votes } = this.#deps;
+    const unsure: Run[] = [];
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || member.isConfirmed || cell.definition !== definition.digest) continue;
+      if (!members.isGone(member)) unsure.push(run);
+    }
+    return unsure;
+  }
+
+  /** Votes under the present definition: the own one, and those of others that are known. */
+  on({ check, definition, own }: CheckRecord): readonly FormerVote[] {
+    const { run: self, members, votes } = this.#deps;
+    const found: FormerVote[] = [];
+    if (own !== undefined) found.push({ run: self, ...own, isAlive: true, isPast: false, heardAt: 0 });
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const validUntil = validityOf(member, definition, this.#deps.beatMs);
+      const life = { isAlive: members.isAlive(member), isPast: members.isPast(member), heardAt: member.heardAt };
+      found.push({ run, vote: cell.vote, validUntil, ...life });
+    }
+    return found;
+  }
+
+  /** @returns also until when each of them counts by the age of its report alone */
+  reports(record: CheckRecord): readonly (HeartbeatVote & { readonly byAge: number })[] {
+    const { run: self, members, votes, ownCell, beatMs } = this.#deps;
+    const { check, definition } = record;
+    const found: (HeartbeatVote & { readonly byAge: number })[] = [];
+    const own = record.adopted ?? record.own;
+    if (own !== undefined) found.push({ ...own, byAge: own.validUntil, run: self, order: ownCell(check)?.order ?? 0 });
+    for (const { run, cell } of votes(check)) {
+      const member = members.get(run);
+      if (member === undefined || cell.definition !== definition.digest) continue;
+      const byAge = reportValidity(member, definition, cell);
+      // a live member misses it itself; what its probes are as old as does not matter
+      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
+      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
+    }
+    if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
+    return found;
+  }
+}
