@@ -5,6 +5,7 @@
  *     votes of others --+--> those that count, and until when --> agreement --> tell the checks, when it is another decision,
  *     owners ----------'                                                        or when the one that they have runs out
  */
+import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
 import { type FleetMembership, stayOf } from "../members/membership.js";
@@ -18,6 +19,7 @@ import { type CheckRecord, UNTOLD } from "./seats.js";
 import { isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
 
 export interface DecisionsDeps extends KnownVotesDeps {
+  readonly clock: Clock;
   readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
   readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
@@ -153,7 +155,12 @@ export class Decisions {
 
   #decisionOf(record: CheckRecord, now: number): Decision {
     const { definition, own, decision } = record;
-    if (definition.isHeartbeat) return heartbeatDecision(this.#known.reports(record), decision, now);
+    if (definition.isHeartbeat) {
+      const reports = this.#known.reports(record);
+      // what another member has to say of it may come with each beat
+      if (reports.some(({ run }) => run !== this.#deps.run)) record.reviewAt = now;
+      return heartbeatDecision(reports, decision, now);
+    }
     if (definition.scope === "local")
       return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);
     return this.#fullySeated(record, now) ?? this.#agreement(record, now);

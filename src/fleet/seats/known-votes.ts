@@ -5,7 +5,6 @@
  *     reports   of a heartbeat
  *     unsure    of runs that may live
  */
-import type { Clock } from "../../core/clock.js";
 import type { Members } from "../members/members.js";
 import type { Cell } from "../records/vote.js";
 import type { FormerVote } from "../rules/agreement.js";
@@ -21,7 +20,6 @@ export interface ForeignCell {
 }
 
 export interface KnownVotesDeps {
-  readonly clock: Clock;
   readonly run: Run;
   readonly beatMs: number;
   readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isPast">;
@@ -80,7 +78,6 @@ export class KnownVotes {
       const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
       found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
     }
-    if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
   }
 }
