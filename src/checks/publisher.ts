@@ -188,10 +188,11 @@ export class CheckPublisher {
     for (const service of unmade) if (!isTaken(service)) yield void this.#writer.clear(service);
   }
 
-  /** Several reports: each service that they count for is written once, after the last of them. */
+  /** Several reports: each service that they count for is written once, after the last of them, and then the startup view. */
   batch<Result>(reports: () => Result): Result {
     if (this.#batch !== undefined) return reports();
     const services = new Set<string>();
+    const isAwaiting = this.#unseen.size > 0;
     this.#batch = services;
     return this.#writer.batch(() => {
       try {
@@ -199,6 +200,7 @@ export class CheckPublisher {
       } finally {
         this.#batch = undefined;
         for (const service of this.#graph.inOrder(services)) this.#writeService(service);
+        if (isAwaiting && this.#unseen.size === 0) this.#writeStarted();
       }
     });
   }
@@ -236,7 +238,7 @@ export class CheckPublisher {
 
   /** A check has its first result. */
   countFirstResult(name: string): void {
-    if (this.#unseen.delete(name) && this.#unseen.size === 0) this.#writeStarted();
+    if (this.#unseen.delete(name) && this.#unseen.size === 0 && this.#batch === undefined) this.#writeStarted();
   }
 
   #place(report: CheckReport): void {

@@ -274,7 +274,7 @@ export class Fleet {
     yield* this.#standIn.take();
     yield* this.#handOver.releaseAll();
     for (const record of this.#seats.heartbeats()) {
-      const isKeeper = ownersOf(record.hash, 1, this.#membership.roster)[0]?.run === this.run;
+      const isKeeper = ownersOf(record.hash, 1, record.owners)[0]?.run === this.run;
       if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);
       yield;
     }

@@ -54,6 +54,26 @@ describe("a decision is published", () => {
     );
   });
 
+  test("with others of the same batch: each listener sees all of it, members are told first, and the startup view is the last", () => {
+    const bench = new VotingBench();
+    for (const name of ["a", "b"]) bench.rested({ services: ["s"] }, undefined, name);
+    const names = ["a", "b", "s", "", "startup"];
+    const seen: string[] = [];
+    const early: string[] = [];
+    bench.registry.onTransition(({ subject, name }) => {
+      seen.push(`${subject} ${name}`);
+      early.push(...names.filter((each) => bench.status(each) !== "SERVING"));
+    });
+    bench.voting.batch(() => {
+      for (const name of ["a", "b"]) bench.decide("passing", 32_000, {}, name);
+      assert.equal(bench.status("startup"), "UNKNOWN");
+    });
+    const [checks, services] = [seen.slice(0, 2), seen.slice(2)];
+    assert.deepEqual([checks, early], [["check a", "check b"], []]);
+    assert.deepEqual(services.toSorted(), names.map((name) => `service ${name}`).toSorted());
+    assert.deepEqual(services.slice(-2), ["service ", "service startup"]);
+  });
+
   test("also when a later one of its batch throws", () => {
     const bench = new VotingBench();
     bench.rested({ services: ["s"] });

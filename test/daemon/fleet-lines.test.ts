@@ -1,9 +1,11 @@
 /** What the log says of a fleet. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { logFleet } from "../../src/daemon/fleet-lines.js";
+import { logConfigs, logFleet } from "../../src/daemon/fleet-lines.js";
 import type { FleetEvent } from "../../src/fleet/fleet-deps.js";
 import { StoreError } from "../../src/fleet/store/store.js";
+import type { FleetMemberState } from "../../src/registry/ports.js";
+import type { Log } from "../../src/telemetry/log.js";
 
 it("a store that fails is one line for each kind of failure: what follows from it is no news, until the store answers", () => {
   const lines: string[] = [];
@@ -17,4 +19,25 @@ it("a store that fails is one line for each kind of failure: what follows from i
   assert.deepEqual(lines, ["fleet-resync", "fleet-store-failed", "fleet-store-failed"]);
   for (const event of [{ kind: "store-answers" }, { kind: "store-answers" }, resync] as const) tell(event);
   assert.deepEqual(lines.slice(3), ["fleet-store-answers", "fleet-resync"]);
+});
+
+const member = (name: string, sameConfig: boolean | undefined): FleetMemberState => ({
+  ...{ member: name, zone: "", state: "alive", checks: 1, sameConfig },
+});
+
+it("the log names the members with another configuration, once for each change, and tells when there is none", () => {
+  const lines: unknown[] = [];
+  const write = (level: string, event: string, _message: string, fields?: object) =>
+    void lines.push([level, event, Object(fields).members]);
+  const tell = logConfigs({ write } as Pick<Log, "write"> as Log, "prod"); // it writes, and does nothing else
+  tell([member("a", true), member("b", undefined)]);
+  assert.deepEqual(lines, [], "a member that starts has no configuration yet");
+  for (let beat = 0; beat < 2; beat += 1) tell([member("a", true), member("b", false)]);
+  tell([member("a", true), member("b", false), member("c", false)]);
+  for (let beat = 0; beat < 2; beat += 1) tell([member("a", true), member("b", true)]);
+  assert.deepEqual(lines, [
+    ["warn", "fleet-config-differs", ["b"]],
+    ["warn", "fleet-config-differs", ["b", "c"]],
+    ["info", "fleet-config-differs", []],
+  ]);
 });

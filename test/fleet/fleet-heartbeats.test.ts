@@ -112,6 +112,26 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.equal(b.state("nightly"), "failing");
   });
 
+  for (const leaving of ["a b", "b a", "b c", "c b", "a c", "c a"])
+    it(`does not make a report younger, though members leave one after the other: ${leaving}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [first, second] = [a, b, c]
+        .filter(({ name }) => leaving.includes(name))
+        .sort((one, other) => leaving.indexOf(one.name) - leaving.indexOf(other.name));
+      assert.ok(first !== undefined && second !== undefined);
+      for (const member of [a, b, c]) report(member, member === first ? OK : MISSED);
+      await world.seconds(20);
+      first.fleet.drain(true);
+      await world.seconds(20);
+      second.fleet.drain(true);
+      await world.seconds(19);
+      assert.equal(states(), "passing passing passing");
+      await world.seconds(1);
+      for (const member of [a, b, c]) report(member, MISSED);
+      await world.seconds(8);
+      assert.equal(states(), "failing failing failing");
+    });
+
   it("tells a late member the newest report", async () => {
     const { world, a, b, report } = await fleet();
     report(a, BROKEN);
@@ -163,6 +183,19 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.ok([a, b, c].every(({ decisions }) => decisions.every(({ state }) => state === "passing")));
     });
 
+  it("is not missed by a report that comes while a much shorter ttl is taken over", async () => {
+    const { world, a, b, c, report, states } = await fleet();
+    const short = { ...BEAT, staleAfterMs: TTL_MS / 10 };
+    for (const member of [a, b, c]) {
+      report(member, MISSED);
+      member.fleet.define([short]);
+    }
+    // its runner has the new ttl already
+    b.vote("nightly", OK, world.clock.now() + 3 * short.staleAfterMs);
+    await world.seconds(2);
+    assert.equal(states(), "passing passing passing");
+  });
+
   it("keeps its order among the reports when the ttl changes, and counts as long as the new one", async () => {
     const { world, a, b, c, report, states } = await fleet();
     report(a, BROKEN);
@@ -172,6 +205,24 @@ describe("a heartbeat whose reports arrive at different members", () => {
     for (const member of [a, b, c]) member.fleet.define([{ ...BEAT, staleAfterMs: 2 * TTL_MS }]);
     await world.seconds(TTL_MS / 1_000 + 30);
     assert.equal(states(), "passing passing passing");
+  });
+
+  it("keeps the report of a member that was killed, though another member has not this check", async () => {
+    for (const lacking of ["a", "b", "c"]) {
+      const world = new World();
+      world.isSilent = true;
+      const long = { ...BEAT, staleAfterMs: 4 * TTL_MS };
+      const [one, two] = ["a", "b", "c"].filter((name) => name !== lacking).map((name) => world.add(name, [long]));
+      world.add(lacking, []);
+      assert.ok(one !== undefined && two !== undefined);
+      await world.seconds(20);
+      one.vote("nightly", OK);
+      two.vote("nightly", MISSED);
+      await world.seconds(1);
+      one.kill();
+      await world.seconds(90);
+      assert.equal(two.state("nightly"), "passing", lacking);
+    }
   });
 
   it("is pending before the first report", async () => {

@@ -85,10 +85,9 @@ export class Members {
   #sentAt = Number.NEGATIVE_INFINITY;
   /** Beats whose counter was smaller than one that was read before. */
   replayed = 0;
-  /** How many are past. */
-  #past = 0;
-  /** With the last read, one more is past. */
-  hasNewPast = false;
+  #past: ReadonlySet<Run> = new Set();
+  /** With the last read, one is past that was not before, or the other way round. */
+  hasOtherPast = false;
 
   constructor(options: MembersOptions) {
     this.#options = options;
@@ -127,8 +126,8 @@ export class Members {
       this.#hearOne(beat, { provenAt, silentMs, now });
     }
     for (const member of this.#members.values()) if (!heard.has(member.run)) this.#miss(member, silentMs);
-    const past = [...this.#members.values()].filter((member) => this.isPast(member)).length;
-    this.hasNewPast = past > this.#past;
+    const past = new Set([...this.#members.values()].filter((member) => this.isPast(member)).map(({ run }) => run));
+    this.hasOtherPast = past.size !== this.#past.size || [...past].some((run) => !this.#past.has(run));
     this.#past = past;
   }
 

@@ -44,7 +44,7 @@ export class FleetMembership {
   /** The votes of others were never known. */
   #isNew = true;
   #rounds = 0;
-  /** With the last round, a member is alive that was not before, or the other way round, or is past: its votes count in another way. */
+  /** With the last round, others are alive or past than before: their votes count in another way. */
   isReviewDue = false;
   #timer: CancelTimer | undefined;
   #isDuplicated = false;
@@ -130,7 +130,7 @@ export class FleetMembership {
     this.#rounds += 1;
     const before = this.#alive;
     this.#alive = this.members.all().filter((member) => this.members.isAlive(member));
-    this.isReviewDue = this.members.hasNewPast || !isSameRuns(this.#alive, before);
+    this.isReviewDue = this.members.hasOtherPast || !isSameRuns(this.#alive, before);
     this.#tellChanges(before);
     const isDuplicate = isDuplicated(this.#self.name, this.#alive, this.#self);
     if (isDuplicate !== this.#isDuplicated) {
@@ -236,8 +236,17 @@ export function isGoneByOrder({ beat, hasLeft }: HeardMember): boolean {
   return hasLeft || (beat?.isLeaving === true && beat.isDrained !== true);
 }
 
-/** For how long a member stays: 0 when it ends, more when it is drained, and most when it does not leave. */
-export function stayOf({ isLeaving, isDrained }: Pick<Beat, "isLeaving" | "isDrained"> = { isLeaving: true }): number {
+type Parting = Pick<Beat, "isLeaving" | "isDrained">;
+
+/** Of two former owners, the one that stays longer. Of those that stay as long, all members choose the same one. */
+export function goesFirst(other: HeardMember | undefined, self: Run, own: Parting): boolean {
+  if (other?.beat === undefined) return false;
+  const [theirs, ours] = [stayOf(other.beat), stayOf(own)];
+  return theirs > ours || (theirs === ours && theirs > 0 && other.run < self);
+}
+
+/** 0: it ends. */
+function stayOf({ isLeaving, isDrained }: Parting): number {
   if (!isLeaving) return 2;
   return isDrained === true ? 1 : 0;
 }

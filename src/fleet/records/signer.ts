@@ -15,13 +15,14 @@ export interface DigestShare {
 }
 
 export interface Signature extends DigestShare {
-  /** 22 characters of base64url. */
+  /** In base64url. */
   readonly text: string;
 }
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
 const SIGNATURE_BYTES = 16;
+const SIGNATURE_CHARACTERS = 22;
 
 /** Longer texts are signed without the block. */
 const MAX_SHORT_BYTES = 4_096;
@@ -58,8 +59,9 @@ export class Signer {
   /** The share of a text; `undefined` if this is not its signature. */
   verify(text: string, signature: string): DigestShare | undefined {
     const share = this.#digestOf(text);
-    this.#given.write(signature, "base64url");
-    return timingSafeEqual(this.#given, this.#signature) ? share : undefined;
+    // a text that is too short leaves what was there before, and the rest of one that is too long is not written
+    const bytes = signature.length === SIGNATURE_CHARACTERS ? this.#given.write(signature, "base64url") : 0;
+    return bytes === SIGNATURE_BYTES && timingSafeEqual(this.#given, this.#signature) ? share : undefined;
   }
 
   #digestOf(text: string): DigestShare {

@@ -8,8 +8,8 @@
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
-import { type FleetMembership, stayOf } from "../members/membership.js";
-import type { Cell, Decision } from "../records/vote.js";
+import { type FleetMembership, goesFirst } from "../members/membership.js";
+import type { Cell, Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { type HeartbeatVote, heartbeatDecision, newestReport } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
@@ -110,29 +110,21 @@ export class Decisions {
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
-    return { ...newest, isOwn: newest.run === self, isStaying };
+    return { ...newest, validUntil: newest.byAge, isOwn: newest.run === self, isStaying };
   }
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */
   isPredecessorDue(record: CheckRecord): boolean {
-    const { clock, run: self } = this.#deps;
+    const { clock, run: self, members, membership } = this.#deps;
     const now = clock.now();
     const owners = new Set(record.owners.map(({ run }) => run));
     let due = owners.size;
     for (const vote of this.#votesOn(record)) {
       const { run, isAlive } = vote;
       if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
-      if (owners.has(run) || (isAlive && this.#goesFirst(run))) due -= 1;
+      if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
-  }
-
-  /** Of two predecessors, the one that stays longer; of two that stay as long, all members choose the same one. */
-  #goesFirst(run: Run): boolean {
-    const { run: self, members, membership } = this.#deps;
-    const own = stayOf(membership);
-    const other = stayOf(members.get(run)?.beat);
-    return other > own || (other === own && other > 0 && run < self);
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
@@ -147,18 +139,19 @@ export class Decisions {
     const { reviewAt } = record;
     const lasting = this.#decisionOf(record, next);
     record.reviewAt = Math.min(reviewAt, record.reviewAt);
-    // votes that are renewed by then only seem to end: they must not hide a failure
-    if (decided.state === "failing" && lasting.state !== "failing" && this.#isFailureRenewed(record, now))
-      return decided;
+    // votes that are renewed by then only seem to end: they must not hide a failure, nor make one
+    if (isFailing(decided) !== isFailing(lasting) && this.#isRenewed(decided, record, now)) return decided;
     const isNew = lasting !== record.decision && lasting.state !== "pending";
     return isNew && lasting.validUntil > decided.validUntil ? lasting : decided;
   }
 
-  /** Whether a vote that fails will count for longer, with the next result or beat. */
-  #isFailureRenewed(record: CheckRecord, now: number): boolean {
+  /** Whether a vote for a decision will count for longer, with the next result or beat. */
+  #isRenewed(decided: Decision, record: CheckRecord, now: number): boolean {
     const { run: self, members, beatMs } = this.#deps;
-    const failing = this.#votesOn(record).filter((vote) => vote.vote.state === "failing" && countsNow(vote, now));
-    return failing.some(({ run }) => run === self || !isSilent(members.get(run), now, beatMs));
+    const carriers = this.#votesOn(record).filter(
+      (vote) => countsNow(vote, now) && isFailing(vote.vote) === isFailing(decided),
+    );
+    return carriers.some(({ run }) => run === self || !isSilent(members.get(run), now, beatMs));
   }
 
   #decisionOf(record: CheckRecord, now: number): Decision {
@@ -279,21 +272,26 @@ export class Decisions {
     return found;
   }
 
-  #heartbeatVotes(record: CheckRecord): readonly HeartbeatVote[] {
+  /** @returns also until when each of them counts by the age of its report alone */
+  #heartbeatVotes(record: CheckRecord): readonly (HeartbeatVote & { readonly byAge: number })[] {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
-    const found: HeartbeatVote[] = [];
+    const found: (HeartbeatVote & { readonly byAge: number })[] = [];
     const own = record.adopted ?? record.own;
-    if (own !== undefined) found.push({ ...own, run: self, order: ownCell(check)?.order ?? 0 });
+    if (own !== undefined) found.push({ ...own, byAge: own.validUntil, run: self, order: ownCell(check)?.order ?? 0 });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
       const byAge = reportValidity(member, definition, cell);
       // a live member misses it itself; what its probes are as old as does not matter
       const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
-      found.push({ run, vote: cell.vote, validUntil, order: cell.order });
+      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
     }
     if (found.some(({ run }) => run !== self)) record.reviewAt = this.#deps.clock.now();
     return found;
   }
+}
+
+function isFailing({ state }: Vote | Decision): boolean {
+  return state === "failing";
 }

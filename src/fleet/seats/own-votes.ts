@@ -9,6 +9,7 @@ import type { Cell, Vote } from "../records/vote.js";
 import { isSameReport } from "../rules/agreement.js";
 import { AGE_TOLERANCE, isMissed } from "../rules/heartbeats.js";
 import type { CheckRecord } from "./seats.js";
+import { maxReportAgeMs } from "./validity.js";
 
 export interface OwnVotesDeps {
   readonly clock: Clock;
@@ -22,6 +23,7 @@ export interface OwnVotesDeps {
 /** The newest report of a heartbeat. */
 export interface KeptReport {
   readonly vote: Vote;
+  /** By its age, however long its member lives. */
   readonly validUntil: number;
   readonly order: number;
   readonly isOwn: boolean;
@@ -70,10 +72,10 @@ export class OwnVotes {
       return true;
     }
     if (!isKeeper || newest === undefined || newest.isOwn || newest.isStaying) return false;
-    const { staleAfterMs } = record.definition;
-    const leftMs = Math.min(staleAfterMs, newest.validUntil - this.#deps.clock.now());
+    const leftMs = newest.validUntil - this.#deps.clock.now();
+    if (leftMs <= 0) return false;
     record.adopted = { vote: newest.vote, validUntil: newest.validUntil };
-    this.#set(record, { ...newest.vote, ageMs: staleAfterMs - leftMs }, newest.order);
+    this.#set(record, { ...newest.vote, ageMs: Math.max(0, maxReportAgeMs(record.definition) - leftMs) }, newest.order);
     return true;
   }
 

@@ -269,14 +269,17 @@ function newRecord(definition: Definition, now: number): CheckRecord {
   };
 }
 
-/** A heartbeat has another ttl: its reports are as old as before, and what was told of them is told again. */
+/**
+ * A heartbeat has another ttl: its reports are as old as before, and what was told of them is told again. The own runner has had
+ * the ttl before, and says itself when a report is too old.
+ */
 function prolong(record: CheckRecord, longerMs: number): void {
   const { own, adopted, decision } = record;
   const longer = <Of extends { readonly validUntil: number }>(it: Of): Of => ({
     ...it,
     validUntil: it.validUntil + longerMs,
   });
-  record.own = own && longer(own);
+  record.own = own && longerMs > 0 ? longer(own) : own;
   record.adopted = adopted && longer(adopted);
   if (decision === UNDECIDED) return;
   record.decision = longer(decision);

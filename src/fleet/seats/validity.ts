@@ -38,12 +38,17 @@ export function isSilent(member: Pick<HeardMember, "vouch"> | undefined, now: nu
   return vouchedAt <= now - UNVOUCHED_BEATS * beatMs;
 }
 
+/** So old, a report counts no more at the members that did not get it: they know its age to a tolerance. */
+export function maxReportAgeMs({ staleAfterMs }: Definition): number {
+  return staleAfterMs * (1 + AGE_TOLERANCE);
+}
+
 /** Until when a report counts that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
-export function reportValidity(member: HeardMember, { staleAfterMs }: Definition, { castAtMs, vote }: Cell): number {
+export function reportValidity(member: HeardMember, definition: Definition, { castAtMs, vote }: Cell): number {
   // how long ago a process beat that was never seen to live is not known
   if (member.beat === undefined || !member.isConfirmed) return Number.NEGATIVE_INFINITY;
   const ageMs = Math.max(0, member.beat.uptimeMs - castAtMs) + (vote.ageMs ?? 0);
-  return member.provenAt + staleAfterMs * (1 + AGE_TOLERANCE) - ageMs;
+  return member.provenAt + maxReportAgeMs(definition) - ageMs;
 }
 
 /** A decision is told again when so much of its time is left. */

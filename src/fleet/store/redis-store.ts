@@ -42,9 +42,6 @@ const LOG_LENGTH = 1_000;
 const PAGE_ENTRIES = 20;
 const PAGE_CELLS = 500;
 
-/** Cells in one answer, where there are more: each answer costs a turn of the event loop on both sides. */
-const SCAN_CELLS = 2_000;
-
 /** More cells of one run are not read, nor pages: a scan of a sparse table has many that are empty. */
 const MAX_CELLS = 500_000;
 const MAX_PAGES = 10_000;
@@ -233,7 +230,7 @@ export class RedisStore implements FleetStore {
     const cells = new Map<string, string>();
     let [cursor, length, pages] = ["0", 0, 0];
     do {
-      const [next, fields] = listOf(await this.#connection.send(["HSCAN", key, cursor, "COUNT", `${SCAN_CELLS}`]));
+      const [next, fields] = listOf(await this.#connection.send(["HSCAN", key, cursor, "COUNT", `${PAGE_CELLS}`]));
       for (const [check, cell] of pairsOf(fields)) {
         cells.set(check, cell);
         length += check.length + cell.length;

@@ -226,7 +226,7 @@ describe("after a lease without a word, the votes of a member are of the time be
       const hear = (counter: number, at: number) => {
         members.hear([beat(counter)], at, at);
         members.vouch("r");
-        seen.push(members.hasNewPast);
+        seen.push(members.hasOtherPast);
       };
       for (const counter of [1, 2, 3]) hear(counter, counter * 1_000);
       for (const [index, counter] of counters.entries()) hear(counter, 3_000 + awayMs + index * 1_000);
@@ -236,6 +236,23 @@ describe("after a lease without a word, the votes of a member are of the time be
       assert.deepEqual(seen.filter(Boolean).length, isPast ? 1 : 0, "it is told once");
       assert.equal(seen.at(-1), isPast, "at once");
     });
+
+  it("which is told when it changes, also of two members with one read", () => {
+    const members = new Members(OPTIONS);
+    const told: number[] = [];
+    const hear = (counter: number, other: number, at: number) => {
+      members.hear([beat(counter), { ...beat(other), run: "s", member: "s" }], at, at);
+      for (const run of ["r", "s"]) members.vouch(run);
+      if (members.hasOtherPast) told.push(at);
+    };
+    for (const counter of [1, 2, 3]) hear(counter, counter, counter * 1_000);
+    hear(3, 10, 20_000);
+    hear(3, 10, 21_000);
+    hear(4, 10, 22_000);
+    hear(5, 11, 23_000);
+    hear(6, 12, 24_000);
+    assert.deepEqual(told, [21_000, 22_000, 23_000], "r is past; s in place of r; none");
+  });
 });
 
 describe("records of the dead", () => {

@@ -99,6 +99,14 @@ describe("a signed record", () => {
       const last = String.fromCharCode(text.charCodeAt(23) + 1); // the bits that this changes are not decoded
       return codec.openCell(RUN, "orders", text.slice(0, 23) + last + text.slice(24));
     },
+    "a signature that is shorter": () => codec.openCell(RUN, "orders", sealedCell().replace(/^(1 .{21})./, "$1")),
+    "a signature that is longer": () => codec.openCell(RUN, "orders", sealedCell().replace(/^(1 .{22})/, "$1A")),
+    "a signature in the other alphabet of base64": () => {
+      const texts = Array.from({ length: 50 }, (_, sequence) => codec.sealCell(RUN, "orders", sequence, CELL).text);
+      const text = texts.find((each) => /^1 \S*[-_]/.test(each)) ?? assert.fail();
+      const other = text.replace(/^1 \S+/, (start) => start.replaceAll("-", "+").replaceAll("_", "/"));
+      return codec.openCell(RUN, "orders", other);
+    },
     "another configuration": () => reopened("c2", new Map()),
   };
   for (const [what, open] of Object.entries(WRONG_PLACES))

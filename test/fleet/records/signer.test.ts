@@ -36,6 +36,22 @@ describe("a signature", () => {
     }
   });
 
+  test("is no other text of the same bits, also after it was verified", () => {
+    const { text } = signer.sign("a");
+    for (const other of [
+      "",
+      text.slice(0, 20),
+      text.slice(0, 21),
+      `${text}A`,
+      `${text}=`,
+      ` ${text}`,
+      text.replace(/./, "="),
+    ]) {
+      assert.ok(signer.verify("a", text));
+      assert.equal(signer.verify("a", other), undefined, other);
+    }
+  });
+
   test("depends on each bit of the key", () => {
     const other = Buffer.from(KEY);
     other[31] = 0;

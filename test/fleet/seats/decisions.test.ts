@@ -304,6 +304,14 @@ describe("a decision that runs out before the next beat", () => {
     assert.equal(table.decide(), "failing");
   });
 
+  it("does not give way to a failure of before, while its owner is heard", () => {
+    const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("z", "failing", 20_000);
+    table.vote("a", "passing", 2_500).clock.stall(100);
+    assert.equal(table.decide(), "passing", "z is no owner any more");
+    const own = new Table(PASSING, ["self"], { copies: 1, agree: 1 }).vote("z", "failing", 20_000);
+    assert.equal(own.own("passing", 2_500).decide(), "passing", "the next probe comes before that");
+  });
+
   it("stays when there are none, or none that decide", () => {
     assert.equal(new Table(FAILING, ["a"]).vote("a", "failing", 2_500).decide(), "failing");
     const awaited = new Table(FAILING, ["a", "b"]).vote("a", "failing", 2_500).vote("b", "failing", 20_000);

@@ -180,6 +180,8 @@ export class MemberFacts {
   /** Without the store it probes everything it knows. */
   readonly probesAll: boolean;
   readonly votes = new Map<CheckFacts, VoteFacts>();
+  /** Of a check with other settings since its last reload: the last pass before, from which its state may still follow. */
+  readonly passedBefore = new Map<CheckFacts, number>();
 
   constructor(options: MemberFactsOptions) {
     this.name = options.name;
@@ -392,6 +394,7 @@ export class Facts {
       this.#remove({ ...vote, restedAt: this.now }, member, check);
       check.changedAt = this.now;
     }
+    if (member.variant !== variant) this.#keepPasses(member);
     member.variant = variant;
     member.reloadedAt = this.now;
     this.reloadedAt = this.now;
@@ -406,6 +409,12 @@ export class Facts {
       if (isProbing && isCounted) this.#count(check, group, 1);
     }
     this.disturbances.add(this.now, `${member.name} has configuration ${variant}`, 0);
+  }
+
+  /** What a check with the same target was remains, until it is stale: as without a fleet. */
+  #keepPasses(member: MemberFacts): void {
+    for (const check of this.checks)
+      if (check.isVaried && !check.hasOtherTarget) member.passedBefore.set(check, passedAt(member, check));
   }
 
   stall(member: MemberFacts, isStalled: boolean): void {
@@ -610,4 +619,11 @@ function newVote(since: number): VoteFacts {
     ...{ firstResultAt: Number.POSITIVE_INFINITY, lastPassAt: Number.NEGATIVE_INFINITY },
     ...{ lastResultAt: Number.NEGATIVE_INFINITY, isProbing: false, restedAt: undefined },
   };
+}
+
+/** The last pass from which the good state of a member may follow. Of a local check: its own last result. */
+export function passedAt(member: MemberFacts, check: CheckFacts): number {
+  if (check.scope === "local") return check.votes.get(member)?.lastResultAt ?? Number.NEGATIVE_INFINITY;
+  const before = member.passedBefore.get(check) ?? Number.NEGATIVE_INFINITY;
+  return Math.max(before, check.lastPassAt[check.groupOf(member)] ?? before);
 }

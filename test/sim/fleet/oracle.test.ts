@@ -324,6 +324,19 @@ test("a check whose definition a reload changes must be probed anew", () => {
   assert.deepEqual(found(history), ["gap", "false OK"], "no member of the new definition probes it");
 });
 
+for (const [index, seconds, isFound, title] of [
+  [1, 28, false, "a check with other settings stays what it was while a pass from before its reload counts"],
+  [1, 34, true, "and no longer"],
+  [0, 2, true, "one with another target does not"],
+] as const)
+  test(title, () => {
+    const history = new History({ isVaried: true, index });
+    history.facts.reload(history.members[2], 1);
+    history.pass(seconds);
+    history.serve(history.members[2], "warning");
+    assert.equal(found(history).includes("false OK"), isFound);
+  });
+
 for (const isVaried of [true, false])
   test(`reloads ${isVaried ? "excuse a check that they change" : "excuse nothing of another check"}`, () => {
     const history = new History({ isVaried });

@@ -24,6 +24,7 @@ import {
   isGood,
   LEASE_MS,
   type MemberFacts,
+  passedAt,
   SETTLE_MS,
   SPREAD_MS,
   TAKEOVER_MS,
@@ -147,14 +148,8 @@ export class Oracle {
     for (const member of this.#facts.members) {
       if (!isGood(this.#served.state(member, check))) continue;
       if (member.isAwake) this.#checkServing(member, check);
-      check.lookAt = Math.min(check.lookAt, this.#passedAt(member, check) + check.staleAfterMs);
+      check.lookAt = Math.min(check.lookAt, passedAt(member, check) + check.staleAfterMs);
     }
-  }
-
-  /** The last pass from which the good state of a member may follow. Of a local check: its own last result. */
-  #passedAt(member: MemberFacts, check: CheckFacts): number {
-    if (check.scope === "local") return check.votes.get(member)?.lastResultAt ?? Number.NEGATIVE_INFINITY;
-    return check.lastPassAt[check.groupOf(member)] ?? Number.NEGATIVE_INFINITY;
   }
 
   #countDuplicates(check: CheckFacts, ms: number): void {
@@ -227,7 +222,7 @@ export class Oracle {
   #checkServing(member: MemberFacts, check: CheckFacts): void {
     const { now } = this.#facts;
     const { staleAfterMs } = check;
-    const lastPassAt = this.#passedAt(member, check);
+    const lastPassAt = passedAt(member, check);
     check.lookAt = Math.min(check.lookAt, lastPassAt + staleAfterMs);
     if (now - lastPassAt > staleAfterMs + ROUNDING_MS)
       this.#fault("false OK", member, check, `no voter has seen it pass for ${ms(now - lastPassAt)}`);
