@@ -236,8 +236,17 @@ export function isGoneByOrder({ beat, hasLeft }: HeardMember): boolean {
   return hasLeft || (beat?.isLeaving === true && beat.isDrained !== true);
 }
 
-/** For how long a member stays: 0 when it ends, more when it is drained, and most when it does not leave. */
-export function stayOf({ isLeaving, isDrained }: Pick<Beat, "isLeaving" | "isDrained"> = { isLeaving: true }): number {
+type Parting = Pick<Beat, "isLeaving" | "isDrained">;
+
+/** Of two former owners, the one that stays longer. Of those that stay as long, all members choose the same one. */
+export function goesFirst(other: HeardMember | undefined, self: Run, own: Parting): boolean {
+  if (other?.beat === undefined) return false;
+  const [theirs, ours] = [stayOf(other.beat), stayOf(own)];
+  return theirs > ours || (theirs === ours && theirs > 0 && other.run < self);
+}
+
+/** 0: it ends. */
+function stayOf({ isLeaving, isDrained }: Parting): number {
   if (!isLeaving) return 2;
   return isDrained === true ? 1 : 0;
 }

@@ -8,7 +8,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Members } from "../members/members.js";
-import { type FleetMembership, stayOf } from "../members/membership.js";
+import { type FleetMembership, goesFirst } from "../members/membership.js";
 import type { Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { heartbeatDecision, newestReport } from "../rules/heartbeats.js";
@@ -106,24 +106,16 @@ export class Decisions {
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */
   isPredecessorDue(record: CheckRecord): boolean {
-    const { clock, run: self } = this.#deps;
+    const { clock, run: self, members, membership } = this.#deps;
     const now = clock.now();
     const owners = new Set(record.owners.map(({ run }) => run));
     let due = owners.size;
     for (const vote of this.#known.on(record)) {
       const { run, isAlive } = vote;
       if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
-      if (owners.has(run) || (isAlive && this.#goesFirst(run))) due -= 1;
+      if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
-  }
-
-  /** Of two predecessors, the one that stays longer; of two that stay as long, all members choose the same one. */
-  #goesFirst(run: Run): boolean {
-    const { run: self, members, membership } = this.#deps;
-    const own = stayOf(membership);
-    const other = stayOf(members.get(run)?.beat);
-    return other > own || (other === own && other > 0 && run < self);
   }
 
   #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {

@@ -398,11 +398,13 @@ export class Facts {
     member.variant = variant;
     member.reloadedAt = this.now;
     this.reloadedAt = this.now;
-    for (const [check, { isProbing, lastPassAt }] of votes) {
+    for (const [check, vote] of votes) {
       if (check.hasOtherTarget) {
         this.#forgetVote(member, check);
         continue;
       }
+      const { isProbing, lastPassAt } = vote;
+      vote.since = this.now;
       const group = check.groupOf(member);
       check.lastPassAt[group] = Math.max(lastPassAt, check.lastPassAt[group] ?? lastPassAt);
       this.totals.votes += 1;

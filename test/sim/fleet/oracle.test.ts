@@ -312,6 +312,22 @@ test("a member that follows its own vote of before its reload is found, also whe
   assert.equal(found(history).includes("false down"), true);
 });
 
+for (const [seconds, isFound] of [
+  [1, false],
+  [8, true],
+] as const)
+  test(`a vote of before a reload is known as one of the new definition ${seconds} s after it: ${isFound}`, () => {
+    const history = new History({ isVaried: true, index: 1 });
+    const [a, b, c] = history.members;
+    history.facts.reload(c, 1);
+    history.pass(20);
+    history.serve(c, "pending");
+    history.facts.reload(a, 1);
+    history.silence(b);
+    history.pass(seconds);
+    assert.equal(found(history).includes("false unknown"), isFound);
+  });
+
 test("a check whose definition a reload changes must be probed anew", () => {
   const history = new History({ isVaried: true });
   const [a, b, c] = history.members;
