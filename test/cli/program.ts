@@ -1,5 +1,5 @@
 /** `healthbridge` as a program that ends by itself: what it wrote, and how it ended. */
-import { spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { inTime } from "../support/eventually.js";
@@ -14,12 +14,21 @@ export interface Ended {
 
 /** Runs the program to its end. */
 export function run(...args: string[]): Promise<Ended> {
-  return runIn(process.cwd(), ...args);
+  return start({}, args);
 }
 
 /** The same in a working directory. */
-export async function runIn(cwd: string, ...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+export function runIn(cwd: string, ...args: string[]): Promise<Ended> {
+  return start({ cwd }, args);
+}
+
+/** The same with further variables. Those of this process belong to all tests that run at the same time. */
+export function runWith(variables: Readonly<Record<string, string>>, ...args: string[]): Promise<Ended> {
+  return start({ env: { ...process.env, ...variables } }, args);
+}
+
+async function start(options: Pick<SpawnOptions, "cwd" | "env">, args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], { ...options, stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (text) => {
     stdout += text;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { run, runIn } from "./program.js";
+import { run, runIn, runWith } from "./program.js";
 
 const directory = mkdtempSync(join(tmpdir(), "healthbridge-validate-"));
 const file = (name: string, text: string) => {
@@ -123,14 +123,11 @@ webhooks: { one: "http://h/", two: "http://h/" }
 
   test("refuses an invalid variable, and warns of one that is probably misspelt, as serve does", async () => {
     const path = file("variable.yaml", 'checks: { a: "tcp://h:1" }');
-    process.env.HEALTHBRIDGE_LOG_LEVL = "debug";
-    const { code, stderr } = await run("validate", path);
-    delete process.env.HEALTHBRIDGE_LOG_LEVL;
+    const { code, stderr } = await runWith({ HEALTHBRIDGE_LOG_LEVL: "debug" }, "validate", path);
     assert.deepEqual([code, /^warning: the variable HEALTHBRIDGE_LOG_LEVL is not known/m.test(stderr)], [0, true]);
 
-    process.env.HEALTHBRIDGE_LOG_FORMAT = "xml";
-    const refused = await Promise.all([run("validate", path), run("serve", "-c", path)]);
-    delete process.env.HEALTHBRIDGE_LOG_FORMAT;
+    const xml = { HEALTHBRIDGE_LOG_FORMAT: "xml" };
+    const refused = await Promise.all([runWith(xml, "validate", path), runWith(xml, "serve", "-c", path)]);
     for (const ended of refused)
       assert.match(
         ended.stderr,
