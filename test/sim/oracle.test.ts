@@ -325,25 +325,26 @@ const RIGHT: readonly (readonly [label: string, history: () => History])[] = [
   ["a deadline that delays move by as much as they last", () => delayed(3).after(2_000).reports("fail").aborts()],
   ["a probe that is late because of a stall", () => serving().after(9_990).stall(5_000).starts()],
   ["a probe that waited for a slot", () => serving().after(9_990).saturate(5_000).starts()],
-  [
-    "a recovery whose probe waited for a stall, in which a lost probe ended",
+  ...[0, 500].map((hungMs): readonly [string, () => History] => [
+    `a recovery whose probe waited for a lost one: ${hungMs} ms, and a stall`,
     () =>
-      new History(undefined, { ...DEFAULTS, healthyThreshold: 1 })
+      new History(undefined, { ...DEFAULTS, healthyThreshold: 1, unhealthyMs: 2_000 })
         .probe(0, "fail")
         .publishes("NOT_SERVING")
         .becomes("up")
-        .after(9_990)
+        .after(1_990)
         .starts()
         .after(2_000)
         .reports("fail")
         .aborts()
+        .after(hungMs)
         .stall(18_000)
         .endsLate()
         .starts()
         .after(1_990)
         .ends("pass")
         .publishes("SERVING"),
-  ],
+  ]),
   ["a stale result that is ignored in time", () => serving().saturate(32_000).publishes("UNKNOWN").isRead("UNKNOWN")],
   [
     "prober errors until the last result is stale",

@@ -237,17 +237,10 @@ export class Oracle implements Observer {
     this.#planNext();
   }
 
-  /** A probe has ended long after it was aborted. */
+  /** A probe has ended after it was aborted. Meanwhile, no other one could start; that it is abandoned in time, the schedule says. */
   #excuseLateStop(): void {
-    const { jitter } = this.#contract;
-    // it ran when the state changed, and delayed the next probe, which would have been due then
-    const due = this.#lastProbeAt + this.#verdict.gapMs * (1 + jitter);
-    if (this.#lastProbeAt < this.#dueFrom) {
-      this.#excusedMs += this.#since(due);
-      return;
-    }
-    this.#latest = Math.min(this.#latest, due); // not the next timeout: that of a probe that does not end
-    this.#excusedMs = this.#excused();
+    const due = this.#lastProbeAt + this.#verdict.gapMs * (1 + this.#contract.jitter);
+    this.#excusedMs += this.#since(due);
   }
 
   #checkReported(reported: Reported, outcome: Outcome, tickMs: number): void {
