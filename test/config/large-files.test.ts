@@ -1,26 +1,45 @@
 /** Reading takes time and memory in proportion to the length of a file, whatever is in it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startCpuTime } from "../support/stopwatch.js";
 import { INVALID, VALID } from "./large-files.js";
 import { faultsOf } from "./reading.js";
 
 const ENVIRONMENT = { LONG: "x".repeat(100_000) };
 
-/** CPU time: the wall time of a busy machine says nothing. */
-function cpuMs(text: string): { readonly ms: number; readonly faults: readonly string[] } {
-  const before = process.cpuUsage();
+interface Reading {
+  /** CPU time: the wall time of a busy machine says nothing. */
+  readonly ms: number;
+  readonly faults: readonly string[];
+}
+
+function read(text: string): Reading {
+  const cpuMs = startCpuTime();
   const faults = faultsOf(text, ENVIRONMENT);
-  const { user, system } = process.cpuUsage(before);
-  return { ms: (user + system) / 1000, faults };
+  return { ms: cpuMs(), faults };
+}
+
+/**
+ * The cheapest of at most three readings, or the first one within `boundMs`. CPU time also counts a garbage collection
+ * that was due, the compiler's threads, and a processor that is shared with another machine.
+ */
+function readCheaply(text: string, boundMs: number): Reading {
+  let cheapest = read(text);
+  for (let again = 0; again < 2 && cheapest.ms >= boundMs; again += 1) {
+    const next = read(text);
+    if (next.ms < cheapest.ms) cheapest = next;
+  }
+  return cheapest;
 }
 
 describe("four times the length takes at most about four times the time", () => {
   for (const [name, textOf] of [...Object.entries(VALID), ...Object.entries(INVALID)])
     test(name, { timeout: 60_000 }, () => {
-      const short = cpuMs(textOf(32_768));
-      const long = cpuMs(textOf(131_072));
+      const short = read(textOf(32_768));
+      const boundMs = Math.max(7 * short.ms, 1_000);
+      const long = readCheaply(textOf(131_072), boundMs);
       assert.equal(long.faults.length === 0, Object.hasOwn(VALID, name), long.faults[0]);
-      assert.ok(long.ms < Math.max(7 * short.ms, 1_000), `${short.ms} ms, then ${long.ms} ms`);
+      assert.ok(long.ms < boundMs, `${short.ms} ms, then ${long.ms} ms`);
     });
 });
 
