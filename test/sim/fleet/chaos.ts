@@ -408,7 +408,7 @@ export class Chaos {
 
   /** Records with another text, or with the text of another one. */
   #forge(): void {
-    const { store, random } = this.#world;
+    const { store, random, facts } = this.#world;
     for (const [run, { cells }] of store.cells) {
       const texts = [...cells];
       const [one, two] = [texts[Math.floor(random.next() * texts.length)], texts[0]];
@@ -417,7 +417,12 @@ export class Chaos {
       store.log.push({ run, head: store.cells.get(run)?.head ?? "", cells: new Map([[one[0], forged]]) });
     }
     const [beats] = [[...store.beats]];
-    for (const [run, beat] of beats) if (random.next() < 0.3) store.beats.set(run, beat.replace(/\d/, "7"));
+    for (const [run, beat] of beats) {
+      if (random.next() >= 0.3) continue;
+      store.beats.set(run, beat.replace(/\d/, "7"));
+      const member = this.#world.peerOf(run);
+      if (member !== undefined) member.beatForgedAt = facts.now;
+    }
   }
 
   /** Entries of the log again; signatures are right. */

@@ -177,6 +177,8 @@ export class MemberFacts {
   isCandidate = true;
   /** It probes when all that are not drained are gone. */
   isDrained = false;
+  /** Its last beat in the store was overwritten then: it counts for those that have read it before. */
+  beatForgedAt = Number.NEGATIVE_INFINITY;
   /** Without the store it probes everything it knows. */
   readonly probesAll: boolean;
   readonly votes = new Map<CheckFacts, VoteFacts>();

@@ -436,6 +436,23 @@ test("a status that stays unknown at a member that has joined is found also when
   assert.ok(found(history).includes("false unknown"));
 });
 
+for (const isForged of [false, true])
+  test(`a status that stays unknown at a member that has returned is ${isForged ? "excused while the last beat of the dead voter is forged" : "found"}`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.silence(b);
+    history.facts.end(b, "is killed");
+    history.facts.cut(c, true);
+    history.pass(12);
+    history.facts.end(a, "is killed");
+    if (isForged) a.beatForgedAt = history.facts.now;
+    history.pass(1);
+    history.facts.cut(c, false);
+    history.serve(c, "pending");
+    history.pass(5);
+    assert.equal(found(history).includes("false unknown"), !isForged, history.oracle.faults[0]);
+  });
+
 test("a shared check that was never probed is found, and one that no later member takes", () => {
   for (const format of [1, 2] as const) {
     const facts = new Facts([CHECK]);

@@ -360,10 +360,16 @@ export class Oracle {
     }
   }
 
-  /** A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. */
+  /**
+   * A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. So must
+   * one whose last beat was forged before the member has read it.
+   */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
+    const heardAt = this.#heardAt(voter, member);
+    const returnedAt = member.reachedSince ?? this.#facts.now;
+    if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-    return isNew && this.#heardAt(voter, member) < (member.reachedSince ?? this.#facts.now) + CATCH_UP_MS;
+    return isNew && heardAt < returnedAt + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
