@@ -77,17 +77,6 @@ function linesWith(
   return tokens.flatMap((token, index) => (isFault(tokens, index) ? [`line ${token.line}: ${token.text}`] : []));
 }
 
-/** Names of types that a source declares. */
-function typesOf({ tokens }: SourceFile): readonly string[] {
-  return tokens.flatMap((token, index) => {
-    const name = tokens[index + 1];
-    const isDeclared = is(token, "interface", "class") || (is(token, "type") && is(tokens[index + 2], "=", "<"));
-    return isDeclared && name?.kind === "word" && !is(tokens[index - 1], ".") && name.text !== "extends"
-      ? [name.text]
-      : [];
-  });
-}
-
 /** A rule finds the faults of one source, which is one of `all`. */
 type Rule = (source: SourceFile, all: readonly SourceFile[]) => readonly string[];
 
@@ -152,9 +141,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     return linesWith(source, (tokens, index) => is(tokens[index], "await") && !inFunction[index]);
   },
   "a name means one type": (source, all) => {
-    const others = all.filter(({ path }) => path !== source.path).map((other) => [other.path, typesOf(other)] as const);
-    return typesOf(source).flatMap((name) =>
-      others.filter(([, types]) => types.includes(name)).map(([path]) => `${name} is a type of ${path} as well`),
+    const others = all.filter(({ path }) => path !== source.path);
+    return source.types.flatMap((name) =>
+      others.filter(({ types }) => types.includes(name)).map(({ path }) => `${name} is a type of ${path} as well`),
     );
   },
   "no file has a name that says nothing": ({ path }) =>

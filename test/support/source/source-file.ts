@@ -1,6 +1,6 @@
 /** One source, read once for all rules. */
 import { type Import, importsIn } from "./imports.js";
-import { type Token, tokensOf } from "./tokens.js";
+import { is, type Token, tokensOf } from "./tokens.js";
 
 export class SourceFile {
   /** Relative to src, with slashes. */
@@ -8,6 +8,7 @@ export class SourceFile {
   readonly text: string;
   #tokens: readonly Token[] | undefined;
   #imports: readonly Import[] | undefined;
+  #types: readonly string[] | undefined;
 
   constructor(path: string, text: string) {
     this.path = path;
@@ -25,4 +26,20 @@ export class SourceFile {
     this.#imports ??= importsIn(this.tokens);
     return this.#imports;
   }
+
+  /** Names of the types that it declares. */
+  get types(): readonly string[] {
+    this.#types ??= typesIn(this.tokens);
+    return this.#types;
+  }
+}
+
+function typesIn(tokens: readonly Token[]): readonly string[] {
+  return tokens.flatMap((token, index) => {
+    const name = tokens[index + 1];
+    const isDeclared = is(token, "interface", "class") || (is(token, "type") && is(tokens[index + 2], "=", "<"));
+    return isDeclared && name?.kind === "word" && !is(tokens[index - 1], ".") && name.text !== "extends"
+      ? [name.text]
+      : [];
+  });
 }
