@@ -559,13 +559,25 @@ export class Facts {
     return vote;
   }
 
+  /** A member that hears again knows what the others say. It waits a beat longer while one is silent that may be alive for it. */
+  hasCaughtUp(member: MemberFacts): boolean {
+    const heardMs = this.now - (member.reachedSince ?? this.now);
+    if (heardMs < CATCH_UP_MS) return false;
+    if (heardMs >= CATCH_UP_MS + BEAT_MS) return true;
+    const since = member.unstableFrom - LEASE_MS;
+    return this.members.every((other) => {
+      const { diedAt = -Infinity, pausedAt = -Infinity, stalledAt = -Infinity } = other;
+      return other === member || Math.max(diedAt, pausedAt, stalledAt) < since;
+    });
+  }
+
   #hears(member: MemberFacts): boolean {
     return member.isProbing && !member.isCut && this.storeFaultSince === undefined;
   }
 
   #unhear(member: MemberFacts): void {
     const { reachedSince } = member;
-    if (reachedSince !== undefined && this.now - reachedSince > CATCH_UP_MS) member.unstableFrom = this.now;
+    if (reachedSince !== undefined && this.hasCaughtUp(member)) member.unstableFrom = this.now;
     member.reachedSince = undefined;
     this.#mark(member);
   }

@@ -324,9 +324,16 @@ export class Oracle {
     return now - Math.max(at, changesUntil) >= CATCH_UP_MS + SETTLE_MS;
   }
 
-  /** A new owner has no result yet, or the first one is not yet known. */
+  /** A new owner has no result yet, or the first one is not yet known. Each member is one, once the list of members has settled. */
   #isAwaited(member: MemberFacts, check: CheckFacts): boolean {
-    const { now } = this.#facts;
+    const { now, members } = this.#facts;
+    if (check.scope === "each")
+      for (const voter of members) {
+        const isOwner = voter.isProbing && voter.isCandidate && this.#isSameDefinition(voter, member, check);
+        const hasResult = (check.votes.get(voter)?.firstResultAt ?? now) < now;
+        const learnedAt = Math.max(voter.startedAt, voter.reachedSince ?? now);
+        if (isOwner && !hasResult && !this.#hasSettled(learnedAt + LEASE_MS + EDGE_MS)) return true;
+      }
     for (const [voter, { isProbing, firstResultAt }] of check.votes)
       if (isProbing && this.#isSameDefinition(voter, member, check) && now - firstResultAt < SPREAD_MS + 500)
         return true;
@@ -362,12 +369,13 @@ export class Oracle {
 
   /**
    * A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. So must
-   * one whose last beat was forged before the member has read it.
+   * one that was not heard since the member's start, and one whose last beat was forged before the member has read it.
    */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
     const heardAt = this.#heardAt(voter, member);
     const returnedAt = member.reachedSince ?? this.#facts.now;
     if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
+    if (heardAt < member.startedAt + CATCH_UP_MS) return true;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
     return isNew && heardAt < returnedAt + CATCH_UP_MS;
   }
@@ -468,9 +476,8 @@ export class Oracle {
 
   /** Since when a member hears all: `undefined` while it does not, or has just begun to. */
   #steadyFrom(member: MemberFacts): number | undefined {
-    const { now } = this.#facts;
     const { reachedSince } = member;
-    if (!member.isAwake || reachedSince === undefined || now - reachedSince < CATCH_UP_MS) return undefined;
+    if (!member.isAwake || reachedSince === undefined || !this.#facts.hasCaughtUp(member)) return undefined;
     return reachedSince;
   }
 
