@@ -26,6 +26,8 @@ export class SharedTold implements JournalOfWebhook {
   readonly #webhook: string;
   readonly #write: () => Promise<void>;
   readonly #told = new Map<string, Told>();
+  /** The services whose outage has ended, the newest last. */
+  readonly #ended = new Set<string>();
   readonly #messages = new Map<string, unknown>();
   /** At least the number of each service that was dropped. */
   #floor = 0;
@@ -123,13 +125,14 @@ export class SharedTold implements JournalOfWebhook {
   }
 
   #note(service: string, told: Told): void {
-    this.#told.delete(service); // the newest is the last
+    for (const services of [this.#told, this.#ended]) services.delete(service); // the newest is the last
     this.#told.set(service, told);
-    const ended = [...this.#told].filter(([, { outage }]) => outage === undefined);
-    for (const [name, { number }] of ended.slice(0, Math.max(0, ended.length - MAX_ENDED))) {
-      this.#told.delete(name);
-      this.#floor = Math.max(this.#floor, number);
-    }
+    if (told.outage === undefined) this.#ended.add(service);
+    const oldest = this.#ended.size > MAX_ENDED ? this.#ended.values().next().value : undefined;
+    if (oldest === undefined) return;
+    this.#floor = Math.max(this.#floor, this.#numberOf(oldest));
+    this.#ended.delete(oldest);
+    this.#told.delete(oldest);
   }
 }
 

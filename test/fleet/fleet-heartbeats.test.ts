@@ -18,9 +18,15 @@ async function fleet() {
   world.isSilent = true;
   const [a, b, c] = await world.grow(3, [BEAT]);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
-  const report = (member: TestMember, vote: Vote) => member.vote("nightly", vote, world.clock.now() + TTL_MS);
+  const report = (member: TestMember, vote: Vote) =>
+    member.vote("nightly", vote, world.clock.now() + TTL_MS - (vote.ageMs ?? 0));
   const states = () => [a, b, c].map((member) => member.state("nightly")).join(" ");
   return { world, a, b, c, report, states };
+}
+
+/** Members that are not named come last. */
+function placeIn(names: string, { name }: TestMember): number {
+  return names.includes(name) ? names.indexOf(name) : names.length;
 }
 
 describe("a heartbeat whose reports arrive at different members", () => {
@@ -223,6 +229,62 @@ describe("a heartbeat whose reports arrive at different members", () => {
       await world.seconds(90);
       assert.equal(two.state("nightly"), "passing", lacking);
     }
+  });
+
+  for (const names of ["a b", "b a", "b c", "c b", "a c", "c a"])
+    it(`follows the youngest report when all members have started again, and each has stored one: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+      assert.ok(old !== undefined && young !== undefined && other !== undefined);
+      report(old, { ...BROKEN, ageMs: 50_000 });
+      report(young, { ...OK, ageMs: 40_000 });
+      report(other, MISSED);
+      await world.seconds(3);
+      assert.equal(states(), "passing passing passing");
+    });
+
+  for (const names of ["a b", "b a", "b c"])
+    it(`follows the youngest report of members that were apart, however many came before: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+      assert.ok(old !== undefined && young !== undefined && other !== undefined);
+      report(other, OK);
+      await world.seconds(2);
+      old.connection.faults.isAway = true;
+      await world.seconds(10);
+      report(old, OK);
+      report(old, BROKEN);
+      await world.seconds(15);
+      report(young, OK);
+      old.connection.faults.isAway = false;
+      await world.seconds(12);
+      assert.equal(states(), "passing passing passing");
+    });
+
+  it("counts a report that came before its member had the configuration, as one of now", async () => {
+    const { world, a, b, report, states } = await fleet();
+    report(b, BROKEN);
+    await world.seconds(3);
+    report(a, { ...OK, ageMs: 2_000 });
+    await world.seconds(1);
+    assert.equal(states(), "passing passing passing");
+  });
+
+  it("counts for a minute longer than its ttl at most when its member has died", async () => {
+    const world = new World();
+    world.isSilent = true;
+    const long = { ...BEAT, staleAfterMs: 20 * TTL_MS };
+    const [a, b, c] = await world.grow(3, [long]);
+    assert.ok(a !== undefined && b !== undefined && c !== undefined);
+    a.vote("nightly", OK);
+    b.vote("nightly", MISSED);
+    c.vote("nightly", MISSED);
+    await world.seconds(1);
+    a.kill();
+    await world.seconds(20 * 60 + 50);
+    assert.deepEqual([b.state("nightly"), c.state("nightly")], ["passing", "passing"]);
+    await world.seconds(15);
+    assert.deepEqual([b.state("nightly"), c.state("nightly")], ["failing", "failing"]);
   });
 
   it("is pending before the first report", async () => {

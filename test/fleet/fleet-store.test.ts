@@ -288,6 +288,20 @@ describe("a store that loses data", () => {
     assert.deepEqual(changes(all), []);
   });
 
+  it("takes longer than a lease for all votes of a member: its beats go on, and it is not taken for dead", async () => {
+    const { world, a, all } = await three();
+    const { rewrite } = a.connection;
+    a.connection.rewrite = async (...cells) => {
+      await new Promise<void>((resolve) => world.clock.setTimer(8_000, resolve));
+      return rewrite.apply(a.connection, cells);
+    };
+    world.store.evict({ run: a.fleet.run });
+    await world.seconds(30);
+    assert.equal(world.store.counts.rewrites, 1);
+    assert.ok(all.every(({ events }) => events.every(({ kind }) => kind !== "member-dead" && kind !== "takeover")));
+    assert.deepEqual(changes(all), []);
+  });
+
   it("tells a failure on after the last two seconds of writes were lost (F12)", async () => {
     const { world, all } = await three();
     world.sight = (_, check) => (check === "check-7" ? "fail" : "pass");

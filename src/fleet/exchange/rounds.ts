@@ -72,6 +72,8 @@ export class Rounds {
   #roundAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> | undefined;
   #isReading = false;
+  /** All own cells are being written again. */
+  #isRestoring = false;
   /** Grows with each write: a beat that overlaps one does not tell what the store has lost. */
   #writes = 0;
   /** A write has failed, and the store does not have what it said: the votes there may be wrong. */
@@ -184,9 +186,9 @@ export class Rounds {
     const isLogRead = this.#log.readAt >= this.#roundAt;
     this.#roundAt = clock.now();
     onBeats(this.#opened(heard.beats), startedAt, isLogRead);
-    const isOverlapped = this.#writing !== undefined || this.#writes !== writes;
-    const isLost = !isOverlapped && ledger.isLost(heard);
-    if (isLost) await this.#restore();
+    const isOverlapped = this.#isRestoring || this.#writing !== undefined || this.#writes !== writes;
+    // it goes in parts, and may take longer than a lease: beats go on
+    if (!isOverlapped && ledger.isLost(heard)) this.#run(this.#restore());
     else if (!isOverlapped) this.#calls.recovered("rewrite");
     if (ledger.hasChanges) this.changed();
     this.#run(this.#resync());
@@ -229,14 +231,18 @@ export class Rounds {
 
   /** The store has lost own cells: it gets all of them again. */
   async #restore(): Promise<void> {
-    await this.#writing;
     const { ledger, store, run, onLoss } = this.#deps;
-    this.#writes += 1;
-    const all = ledger.all();
-    if (all === undefined) return;
-    await this.#calls.attempt("rewrite", () => store.rewrite(run, all.head, all.cells));
-    this.#writes += 1;
-    onLoss();
+    this.#isRestoring = true;
+    try {
+      await this.#writing;
+      const all = ledger.all();
+      if (all === undefined) return;
+      await this.#calls.attempt("rewrite", () => store.rewrite(run, all.head, all.cells));
+      onLoss();
+    } finally {
+      this.#isRestoring = false;
+      this.#writes += 1;
+    }
   }
 
   /** An own write was read from the log. */

@@ -28,8 +28,11 @@ import { isAmount, isCount, isName, isReason, parsed, recordOf } from "./record-
 import { type DigestShare, type Signature, Signer } from "./signer.js";
 import { type Cell, VOTE_STATES, type VoteState } from "./vote.js";
 
-/** Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. */
-const MAX_LENGTHS = { beat: 65_536, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
+/**
+ * Longer texts are refused before they are looked at. A cell may carry 1,000 services of a target. A beat may carry 64 orders of
+ * maintenance and 256 members: 100,000 characters, when all that operators have written must be escaped.
+ */
+const MAX_LENGTHS = { beat: 131_072, cell: 1_048_576, head: 256, config: 67_108_864 } as const;
 
 /** 12 bytes of base64url. */
 const HASH_LENGTH = 16;

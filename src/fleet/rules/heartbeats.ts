@@ -5,6 +5,12 @@
  *     b                          report ok (order 2) ---------        passing: b has the newest report
  *
  * Each report gets a number that is higher than all that its member has seen of the check: so all members agree on the newest.
+ * Members that were apart give the same numbers to different reports, and one that has started again knows no number. Then the
+ * age decides: it is known to a tolerance.
+ *
+ *     now                               tolerance                                     older
+ *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
+ *
  * `missed` is no report. It counts when no member has one. The report of a member that is dead or leaves counts on until it is as
  * old as the heartbeat allows. A member that stays adopts it, so that it is not lost with the records of the dead one.
  */
@@ -14,12 +20,28 @@ import type { Decision, Vote } from "../records/vote.js";
 export interface HeartbeatVote {
   readonly vote: Vote;
   readonly validUntil: number;
+  /** 0: a report of an earlier process. */
   readonly order: number;
   readonly run: string;
+  /** Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last one. */
+  readonly byAge: number;
 }
 
-/** A report is written again when this share of its time has passed: a follower knows its age to that. */
-export const AGE_TOLERANCE = 0.1;
+/** How exactly a member knows the ages of reports, in milliseconds. */
+export interface AgePrecision {
+  /** The age of a report that was repeated. */
+  readonly toleranceMs: number;
+  /** The way to the store and back. */
+  readonly delayMs: number;
+}
+
+/** A report is written again when this share of its time has passed, or this time: a follower knows its age to that. */
+const AGE_TOLERANCE = 0.1;
+const MAX_AGE_TOLERANCE_MS = 60_000;
+
+export function ageToleranceMs(ttlMs: number): number {
+  return Math.min(AGE_TOLERANCE * ttlMs, MAX_AGE_TOLERANCE_MS);
+}
 
 /** A vote without a report. */
 export function isMissed({ state, reason }: Vote): boolean {
@@ -27,27 +49,43 @@ export function isMissed({ state, reason }: Vote): boolean {
 }
 
 /** The vote with the newest report. */
-export function newestReport<Of extends HeartbeatVote>(votes: readonly Of[], now: number): Of | undefined {
-  let newest: Of | undefined;
-  for (const vote of votes) {
-    if (vote.vote.state === "abstaining" || isMissed(vote.vote) || vote.validUntil <= now) continue;
-    if (newest === undefined || isNewer(vote, newest)) newest = vote;
-  }
-  return newest;
+export function newestReport<Of extends HeartbeatVote>(
+  votes: readonly Of[],
+  { toleranceMs, delayMs }: AgePrecision,
+  now: number,
+): Of | undefined {
+  const reports = votes.filter(
+    ({ vote, validUntil }) => vote.state !== "abstaining" && !isMissed(vote) && validUntil > now,
+  );
+  if (reports.length < 2) return reports[0];
+  const recent = youngest(reports, toleranceMs + delayMs);
+  const order = Math.max(...recent.map((vote) => vote.order));
+  const last = youngest(
+    recent.filter((vote) => vote.order === order),
+    delayMs,
+  );
+  return last.reduce((one, other) => (other.run > one.run ? other : one));
+}
+
+/** Those that are older than the youngest one by at most `withinMs`. */
+function youngest<Of extends HeartbeatVote>(votes: readonly Of[], withinMs: number): readonly Of[] {
+  const limit = Math.max(...votes.map(({ byAge }) => byAge)) - withinMs;
+  return votes.filter(({ byAge }) => byAge >= limit);
 }
 
 /** @param before the decision so far, which stands while no member has a report or misses one */
-export function heartbeatDecision(votes: readonly HeartbeatVote[], before: Decision, now: number): Decision {
-  const newest = newestReport(votes, now);
+export function heartbeatDecision(
+  votes: readonly HeartbeatVote[],
+  before: Decision,
+  precision: AgePrecision,
+  now: number,
+): Decision {
+  const newest = newestReport(votes, precision, now);
   if (newest !== undefined)
     return { state: stateOf(newest.vote), reason: newest.vote.reason, validUntil: newest.validUntil };
   const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
   if (missed.length === 0) return before;
   return { state: "failing", reason: "missed", validUntil: Math.max(...missed.map(({ validUntil }) => validUntil)) };
-}
-
-function isNewer(one: HeartbeatVote, other: HeartbeatVote): boolean {
-  return one.order > other.order || (one.order === other.order && one.run > other.run);
 }
 
 function stateOf({ state }: Vote): Decision["state"] {

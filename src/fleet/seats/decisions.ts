@@ -16,7 +16,7 @@ import type { Run } from "../store/store.js";
 import { KnownVotes, type KnownVotesDeps } from "./known-votes.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import { isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
+import { agePrecision, isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
 
 export interface DecisionsDeps extends KnownVotesDeps {
   readonly clock: Clock;
@@ -96,8 +96,9 @@ export class Decisions {
 
   /** The newest report of a heartbeat that counts. */
   newestReport(record: CheckRecord): KeptReport | undefined {
-    const { clock, run: self, members } = this.#deps;
-    const newest = newestReport(this.#known.reports(record), clock.now());
+    const { clock, run: self, members, beatMs } = this.#deps;
+    const precision = agePrecision(record.definition, beatMs);
+    const newest = newestReport(this.#known.reports(record), precision, clock.now());
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
@@ -151,7 +152,7 @@ export class Decisions {
       const reports = this.#known.reports(record);
       // what another member has to say of it may come with each beat
       if (reports.some(({ run }) => run !== this.#deps.run)) record.reviewAt = now;
-      return heartbeatDecision(reports, decision, now);
+      return heartbeatDecision(reports, decision, agePrecision(definition, this.#deps.beatMs), now);
     }
     if (definition.scope === "local")
       return agreedOn({ owners: [own], former: [], spare: 0, agree: 1, isAwaited: true, awaitedMs: 0 }, decision, now);

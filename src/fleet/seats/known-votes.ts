@@ -8,7 +8,7 @@
 import type { Members } from "../members/members.js";
 import type { Cell } from "../records/vote.js";
 import type { FormerVote } from "../rules/agreement.js";
-import type { HeartbeatVote } from "../rules/heartbeats.js";
+import { ageToleranceMs, type HeartbeatVote } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { CheckRecord } from "./seats.js";
 import { reportValidity, validityOf } from "./validity.js";
@@ -63,13 +63,16 @@ export class KnownVotes {
     return found;
   }
 
-  /** @returns also until when each of them counts by the age of its report alone */
-  reports(record: CheckRecord): readonly (HeartbeatVote & { readonly byAge: number })[] {
+  reports(record: CheckRecord): readonly HeartbeatVote[] {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
-    const found: (HeartbeatVote & { readonly byAge: number })[] = [];
+    const found: HeartbeatVote[] = [];
     const own = record.adopted ?? record.own;
-    if (own !== undefined) found.push({ ...own, byAge: own.validUntil, run: self, order: ownCell(check)?.order ?? 0 });
+    if (own !== undefined) {
+      const toleranceMs = own === record.adopted ? 0 : ageToleranceMs(definition.staleAfterMs);
+      const byAge = own.validUntil + toleranceMs;
+      found.push({ ...own, byAge, run: self, order: ownCell(check)?.order ?? 0 });
+    }
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;

@@ -7,7 +7,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Cell, Vote } from "../records/vote.js";
 import { isSameReport } from "../rules/agreement.js";
-import { AGE_TOLERANCE, isMissed } from "../rules/heartbeats.js";
+import { ageToleranceMs, isMissed } from "../rules/heartbeats.js";
 import type { CheckRecord } from "./seats.js";
 import { maxReportAgeMs } from "./validity.js";
 
@@ -90,7 +90,7 @@ export class OwnVotes {
     }
     record.adopted = undefined;
     // a report of an earlier process may be older than what others have
-    const isRestored = (vote.ageMs ?? 0) > 0;
+    const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
     if (isRestored) this.#set(record, vote, 0);
     else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
   }
@@ -101,7 +101,7 @@ export class OwnVotes {
     if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
     if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
       return false;
-    return this.uptimeMs - cell.castAtMs < AGE_TOLERANCE * record.definition.staleAfterMs;
+    return this.uptimeMs - cell.castAtMs < ageToleranceMs(record.definition.staleAfterMs);
   }
 
   #newest({ check, definition }: CheckRecord): number {

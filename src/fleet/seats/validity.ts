@@ -7,7 +7,7 @@
 
 import type { HeardMember } from "../members/members.js";
 import type { Cell, Definition } from "../records/vote.js";
-import { AGE_TOLERANCE } from "../rules/heartbeats.js";
+import { type AgePrecision, ageToleranceMs } from "../rules/heartbeats.js";
 
 /**
  * A live member says each beat that its votes count. A beat is proven from the read before it on, and the next one comes after
@@ -40,7 +40,12 @@ export function isSilent(member: Pick<HeardMember, "vouch"> | undefined, now: nu
 
 /** So old, a report counts no more at the members that did not get it: they know its age to a tolerance. */
 export function maxReportAgeMs({ staleAfterMs }: Definition): number {
-  return staleAfterMs * (1 + AGE_TOLERANCE);
+  return staleAfterMs + ageToleranceMs(staleAfterMs);
+}
+
+/** A beat is proven from the read before it on, so two members know the age of a report to some beats. */
+export function agePrecision({ staleAfterMs }: Definition, beatMs: number): AgePrecision {
+  return { toleranceMs: ageToleranceMs(staleAfterMs), delayMs: MIN_VALID_BEATS * beatMs };
 }
 
 /** Until when a report counts that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */

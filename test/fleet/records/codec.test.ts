@@ -80,6 +80,31 @@ describe("a signed record", () => {
       });
     });
 
+  for (const character of ["x", '"', "\\", "日"])
+    test(`is a beat with as much as a beat may have, in texts of ${character}`, () => {
+      const nameOf = (index: number) => `${index}`.padStart(24, "0");
+      const member = (character === "日" ? '"' : character).repeat(128);
+      const scope = `=${character.repeat(character === "日" ? 60 : 196)}`;
+      const times = { number: 2 ** 50, leftMs: 31_536_000_000, keepMs: 31_536_000_000, isEnd: false };
+      const order = (index: number) => ({
+        ...{ id: "01234567", scope: `${scope}${index}`, ...times, reason: character.repeat(200), member },
+      });
+      const full: Beat = {
+        ...{
+          ...BEAT,
+          member,
+          zone: member,
+          counter: 2 ** 40,
+          hasLeft: false,
+          unread: Array.from({ length: 16 }, (_, index) => nameOf(index)),
+        },
+        heard: new Map(Array.from({ length: 256 }, (_, index) => [nameOf(index), 2 ** 40])),
+        asks: Array.from({ length: 16 }, () => ({ id: "01234567", member, run: RUN, isDraining: false })),
+        maintenance: { digest: "d".repeat(16), orders: Array.from({ length: 64 }, (_, index) => order(index)) },
+      };
+      assert.deepEqual(codec.openBeat(RUN, codec.sealBeat(full)), { kind: "beat", beat: full });
+    });
+
   /** Not a constant: each test runs the code that it judges. */
   const sealedCell = () => codec.sealCell(RUN, "orders", 9, CELL).text;
   const WRONG_PLACES: Readonly<Record<string, () => unknown>> = {
@@ -220,7 +245,7 @@ describe("a signed record", () => {
   });
 
   const LIMITS: readonly (readonly [kind: string, maxLength: number, open: (text: string) => unknown])[] = [
-    ["beat", 65_536, (text) => codec.openBeat(RUN, text).kind === "beat" || undefined],
+    ["beat", 131_072, (text) => codec.openBeat(RUN, text).kind === "beat" || undefined],
     ["cell", 1_048_576, (text) => codec.openCell(RUN, "orders", text)],
     ["head", 256, (text) => codec.openHead(RUN, text)],
   ];

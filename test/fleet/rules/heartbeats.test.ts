@@ -6,6 +6,8 @@ import { type HeartbeatVote, heartbeatDecision, isMissed, newestReport } from ".
 
 const NOW = 1_000;
 
+const PRECISION = { toleranceMs: 60_000, delayMs: 3_000 };
+
 const VOTES: Readonly<Record<string, Vote>> = {
   p: { state: "passing", reason: undefined },
   w: { state: "warning", reason: "slow" },
@@ -21,7 +23,7 @@ function votes(text: string): readonly HeartbeatVote[] {
     const vote = VOTES[letter.toLowerCase()];
     assert.ok(vote !== undefined);
     const validUntil = letter === letter.toLowerCase() ? NOW + 1 + index : NOW;
-    return { vote, validUntil, order: Number(word.slice(1)), run: `run-${index}` };
+    return { vote, validUntil, order: Number(word.slice(1)), run: `run-${index}`, byAge: 0 };
   });
 }
 
@@ -47,7 +49,7 @@ describe("the newest report decides", () => {
   ];
   for (const [text, state, index = 0] of rows)
     it(text, () => {
-      const decision = heartbeatDecision(votes(text), UNDECIDED, NOW);
+      const decision = heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW);
       assert.equal(decision.state, state);
       assert.equal(decision.validUntil, NOW + 1 + index);
       assert.equal(decision.reason, votes(text)[index]?.vote.reason);
@@ -55,13 +57,44 @@ describe("the newest report decides", () => {
 
   for (const text of ["", "a0", "P1", "M0", "a0 F3"])
     it(`is what it was without a report: "${text}"`, () =>
-      assert.equal(heartbeatDecision(votes(text), UNDECIDED, NOW), UNDECIDED));
+      assert.equal(heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW), UNDECIDED));
 });
 
 describe("the newest report", () => {
   it("is none of those that are missed", () => {
-    assert.equal(newestReport(votes("m1 a2 P3"), NOW), undefined);
-    assert.equal(newestReport(votes("m1 p2 a3"), NOW)?.order, 2);
+    assert.equal(newestReport(votes("m1 a2 P3"), PRECISION, NOW), undefined);
+    assert.equal(newestReport(votes("m1 p2 a3"), PRECISION, NOW)?.order, 2);
+  });
+
+  it("is the youngest one when the numbers say nothing: those of members that were apart, or have started again", () => {
+    const rows: readonly (readonly [ageSeconds: number, order: number])[][] = [
+      [[600, 7], [500, 3]],
+      [[600, 0], [500, 0]],
+      [[600, 7], [500, 0]],
+      [[90, 1], [24, 4], [80, 4]],
+      [[10, 0], [6, 0]],
+      [[600, 9], [64, 5], [0, 2]],
+    ]; // biome-ignore format: one row a case
+    const expected = [1, 1, 1, 1, 1, 2];
+    for (const [row, ages] of rows.entries()) {
+      const reports = ages.map(([ageSeconds, order], index) => ({
+        ...{ vote: { state: "passing", reason: undefined } as const, validUntil: NOW + 1, order },
+        ...{ run: `run-${9 - index}`, byAge: NOW - 1_000 * ageSeconds },
+      }));
+      for (const votes of [reports, [...reports].reverse()])
+        assert.equal(newestReport(votes, PRECISION, NOW), reports[expected[row] ?? 0], `row ${row}`);
+    }
+  });
+
+  it("is the one with the highest number of those whose ages may be the other way round", () => {
+    const at = (ageSeconds: number, order: number, run = "run-1") => ({
+      ...{ vote: { state: "passing", reason: undefined } as const, validUntil: NOW + 1, order, run },
+      byAge: NOW - 1_000 * ageSeconds,
+    });
+    const [older, younger] = [at(60, 5), at(0, 4)];
+    assert.equal(newestReport([younger, older], PRECISION, NOW), older);
+    const [first, second] = [at(2, 5, "run-2"), at(0, 5)];
+    assert.equal(newestReport([second, first], PRECISION, NOW), first);
   });
 
   it("is missed only as a failure with that reason", () => {
