@@ -34,21 +34,63 @@ export function hasStartedLately({ runner, settings }: ScheduledCheck, now: numb
   return now - runner.lastProbeAt <= maxOverdueMs(settings);
 }
 
-/**
- * Whether probes start when they are due, at the monotonic time `now`. Without checks it is true. Of many checks, one of the
- * first has mostly started lately: it looks at all of them only when probes are rare, or do not start.
- */
+/** Whether probes start when they are due, at the monotonic time `now`. Without checks it is true. */
 export function isScheduling(checks: Iterable<ScheduledCheck>, now: number): boolean {
-  let limitMs = 0;
-  let dueAt = Number.POSITIVE_INFINITY;
-  let startedAt = Number.NEGATIVE_INFINITY;
-  for (const check of checks) {
-    const { runner, settings } = check;
-    if (isResting(runner)) continue;
-    if (hasStartedLately(check, now)) return true;
-    limitMs = Math.max(limitMs, maxOverdueMs(settings));
-    dueAt = Math.min(dueAt, runner.nextProbeAt);
-    startedAt = Math.max(startedAt, runner.lastProbeAt);
+  return new SchedulingWatch(Number.POSITIVE_INFINITY).look(checks, now);
+}
+
+/** A look at 100,000 checks takes 100 ms. */
+const CHECKS_A_LOOK = 5_000;
+
+/**
+ * Looks whether probes start when they are due: at some of the checks each time, and at the next ones the next time. Of many
+ * checks, one of the first has mostly started lately. So it comes to the last one only when probes are rare, or do not start.
+ */
+export class SchedulingWatch<Check extends ScheduledCheck> {
+  readonly #checksALook: number;
+  #rest: Iterator<Check> | undefined;
+  /** Of the checks that were looked at since all of them were. */
+  #limitMs = 0;
+  #earliest: Check | undefined;
+  #startedAt = Number.NEGATIVE_INFINITY;
+  #isAlive = true;
+
+  constructor(checksALook = CHECKS_A_LOOK) {
+    this.#checksALook = checksALook;
   }
-  return now - dueAt <= limitMs || now - startedAt <= limitMs;
+
+  /** Whether probes start, at the monotonic time `now`, or when all checks were looked at last. Without checks it is true. */
+  look(checks: Iterable<Check>, now: number): boolean {
+    this.#rest ??= checks[Symbol.iterator]();
+    for (let left = this.#checksALook; left > 0; left -= 1) {
+      const { value: check, done } = this.#rest.next();
+      if (done === true) return this.#begin(this.#startInTime(now));
+      const { runner, settings } = check;
+      if (isResting(runner)) continue;
+      if (hasStartedLately(check, now)) return this.#begin(true);
+      this.#limitMs = Math.max(this.#limitMs, maxOverdueMs(settings));
+      this.#startedAt = Math.max(this.#startedAt, runner.lastProbeAt);
+      if (runner.nextProbeAt < dueAtOf(this.#earliest)) this.#earliest = check;
+    }
+    return this.#isAlive;
+  }
+
+  /** The earliest one may have started since it was looked at. */
+  #startInTime(now: number): boolean {
+    if (this.#earliest !== undefined && hasStartedLately(this.#earliest, now)) return true;
+    return now - dueAtOf(this.#earliest) <= this.#limitMs || now - this.#startedAt <= this.#limitMs;
+  }
+
+  #begin(isAlive: boolean): boolean {
+    this.#rest = undefined;
+    this.#limitMs = 0;
+    this.#earliest = undefined;
+    this.#startedAt = Number.NEGATIVE_INFINITY;
+    this.#isAlive = isAlive;
+    return isAlive;
+  }
+}
+
+function dueAtOf(check: ScheduledCheck | undefined): number {
+  return check?.runner.nextProbeAt ?? Number.POSITIVE_INFINITY;
 }

@@ -159,14 +159,18 @@ export class FleetCodec {
       parts.push(JSON.stringify(definition));
       if (parts.length % CHECKS_A_STEP === 0) yield;
     }
-    return this.#seal("config", config, `[${parts.join()}]`).text;
+    const body = `[${parts.join()}]`;
+    yield;
+    return this.#seal("config", config, body).text;
   }
 
   *openConfig(config: string, text: string): Steps<ReadonlyMap<string, string> | undefined> {
     const opened = this.#open("config", config, text);
     if (opened?.format !== FORMAT) return undefined;
+    yield;
     const entries = parsed(opened.body);
     if (!Array.isArray(entries)) return undefined;
+    yield;
     const definitions = new Map<string, string>();
     for (const [index, entry] of entries.entries()) {
       if (!isDefinition(entry)) return undefined;

@@ -312,6 +312,22 @@ describe("a signed record", () => {
   });
 });
 
+test("a large configuration is signed, verified and parsed in a step each", (t) => {
+  const definitions = new Map(Array.from({ length: 2_000 }, (_, index) => [`check-${index}`, "d"] as const));
+  const sealing = codec.sealConfig("c1", definitions);
+  for (const each of ["definitions", "definitions", "their text"]) assert.equal(sealing.next().done, false, each);
+  const { value: text } = sealing.next();
+  assert.ok(typeof text === "string", "the signature");
+  const parse = t.mock.method(JSON, "parse");
+  const opening = codec.openConfig("c1", text);
+  const calls = [1, 2].map(() => {
+    opening.next();
+    return parse.mock.callCount();
+  });
+  assert.deepEqual(calls, [0, 1]);
+  assert.deepEqual(runAtOnce(opening), definitions);
+});
+
 /** What is read as the configuration `config` of what was written as `c1`. */
 function reopened(config: string, definitions: ReadonlyMap<string, string>): ReadonlyMap<string, string> | undefined {
   return runAtOnce(codec.openConfig(config, runAtOnce(codec.sealConfig("c1", definitions))));
