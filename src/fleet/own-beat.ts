@@ -26,7 +26,7 @@ export interface OwnBeatDeps {
   readonly configs: Pick<SharedConfigs, "unread">;
 }
 
-/** A beat with 1 vouches for nothing: that is for a member whose writes fail. */
+/** A beat with 1 vouches for nothing: that is for a member whose writes fail, or have yet to replace a vote that is too old. */
 const MAX_STALEST = 0.999;
 
 export class OwnBeat {
@@ -58,7 +58,7 @@ export class OwnBeat {
       heard: membership.members.counters(),
       config: membership.self.config,
       unread: configs.unread,
-      stalest: rounds.isBehind ? 1 : Math.min(MAX_STALEST, checks.stalest()),
+      stalest: rounds.isBehind ? 1 : Math.max(Math.min(MAX_STALEST, checks.stalest()), votes.supersededStalest),
       isLeaving: membership.isLeaving,
       isDrained: membership.isDrained,
       notifier: hasLeft ? undefined : notifier.choice,

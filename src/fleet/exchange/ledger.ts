@@ -71,6 +71,11 @@ export class Ledger {
     return this.#changes.size > 0;
   }
 
+  /** Whether the store may still have another cell of a check than `get` says. */
+  isPending(check: string): boolean {
+    return this.#changes.has(check) || this.#flight?.changes.has(check) === true;
+  }
+
   get(check: string): Cell | undefined {
     if (this.#changes.has(check)) return this.#changes.get(check);
     const flying = this.#flight?.changes;

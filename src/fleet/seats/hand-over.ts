@@ -79,8 +79,8 @@ export class HandOver {
     const { owners, handsOverFrom, handsOverUntil } = record;
     if (owners.length === 0 || now < handsOverFrom || detachment.isDetached) return;
     if (standIn.isDeserted(record) || (now < handsOverUntil && decisions.isPredecessorDue(record))) return;
+    votes.remove(record); // first: it says how old the vote is that the store still has
     seats.release(record);
-    votes.remove(record);
     decisions.decide(record);
   }
 }

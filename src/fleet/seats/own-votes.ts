@@ -3,8 +3,11 @@
  *
  *     probe:      cast --> cell, when it says something else
  *     heartbeat:  report --> the next order --> cell;   missed --> cell without an order, unless a report was adopted
+ *
+ * A beat vouches for the cells that the store has. Until a change is written, that is the vote of before, and it grows older.
  */
 import type { Clock } from "../../core/clock.js";
+import type { Ledger } from "../exchange/ledger.js";
 import type { Cell, Vote } from "../records/vote.js";
 import { isSameReport } from "../rules/agreement.js";
 import { ageToleranceMs, isMissed } from "../rules/heartbeats.js";
@@ -13,7 +16,7 @@ import { maxReportAgeMs } from "./validity.js";
 
 export interface OwnVotesDeps {
   readonly clock: Clock;
-  readonly ledger: { get(check: string): Cell | undefined; set(check: string, cell: Cell | undefined): boolean };
+  readonly ledger: Pick<Ledger, "get" | "set" | "isPending">;
   /** The cells of the other runs on a check. */
   readonly votes: (check: string) => Iterable<{ readonly cell: Cell }>;
   /** A cell has changed. */
@@ -31,9 +34,17 @@ export interface KeptReport {
   readonly isStaying: boolean;
 }
 
+/** A vote that was changed, or removed. */
+interface Superseded {
+  readonly validUntil: number;
+  readonly staleAfterMs: number;
+}
+
 export class OwnVotes {
   readonly #deps: OwnVotesDeps;
   readonly #startedAt: number;
+  /** By check: the oldest vote that the store may have in place of the own one. */
+  readonly #superseded = new Map<string, Superseded>();
 
   constructor(deps: OwnVotesDeps) {
     this.#deps = deps;
@@ -44,13 +55,26 @@ export class OwnVotes {
     return this.#deps.clock.now() - this.#startedAt;
   }
 
+  /** The age of the oldest vote that was changed and is still in the store, as a share of its `staleAfter`: 0 to 1. */
+  get supersededStalest(): number {
+    const now = this.#deps.clock.now();
+    let stalest = 0;
+    for (const [check, { validUntil, staleAfterMs }] of this.#superseded) {
+      if (this.#deps.ledger.isPending(check)) stalest = Math.max(stalest, 1 - (validUntil - now) / staleAfterMs);
+      else this.#superseded.delete(check);
+    }
+    return Math.min(stalest, 1);
+  }
+
   /**
    * Returns whether it is news. Most results of a probe are not: the same vote as before counts for longer, and neither the
    * cell nor the decision is another one.
    */
   cast(record: CheckRecord, vote: Vote, validUntil: number): boolean {
     const { own, definition } = record;
-    const isSame = own !== undefined && !definition.isHeartbeat && saysSame(own.vote, vote);
+    const isRepeated = own !== undefined && saysSame(own.vote, vote);
+    const isSame = isRepeated && !definition.isHeartbeat;
+    if (!isRepeated) this.#supersede(record);
     record.own = { vote: isSame ? own.vote : vote, validUntil };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
     if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
@@ -79,8 +103,15 @@ export class OwnVotes {
     return true;
   }
 
-  remove({ check }: CheckRecord): void {
-    if (this.#deps.ledger.set(check, undefined)) this.#deps.onChange();
+  remove(record: CheckRecord): void {
+    this.#supersede(record);
+    if (this.#deps.ledger.set(record.check, undefined)) this.#deps.onChange();
+  }
+
+  #supersede({ check, own, definition: { staleAfterMs } }: CheckRecord): void {
+    if (own === undefined) return;
+    const validUntil = Math.min(own.validUntil, this.#superseded.get(check)?.validUntil ?? own.validUntil);
+    this.#superseded.set(check, { validUntil, staleAfterMs });
   }
 
   #castHeartbeat(record: CheckRecord, vote: Vote): void {

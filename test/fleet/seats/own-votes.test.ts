@@ -17,6 +17,10 @@ function setUp(change: Partial<Definition> = {}) {
   const cells = new Map<string, Cell>();
   const foreign: Cell[] = [];
   let changes = 0;
+  let isWritten = false;
+  const write = () => {
+    isWritten = true;
+  };
   const ledger = {
     get: (check: string) => cells.get(check),
     set: (check: string, cell: Cell | undefined) => {
@@ -25,6 +29,7 @@ function setUp(change: Partial<Definition> = {}) {
       cells.set(check, cell);
       return before?.vote !== cell.vote || before.order !== cell.order;
     },
+    isPending: () => !isWritten,
   };
   const votes = new OwnVotes({
     clock,
@@ -46,7 +51,7 @@ function setUp(change: Partial<Definition> = {}) {
     ...{ decision: { state: "pending", reason: undefined, validUntil: 0 }, reviewAt: 0, review: 0 },
   };
   const cast = (vote: Vote) => votes.cast(record, vote, clock.now() + 60_000);
-  return { clock, cells, foreign, votes, record, cast, cell: () => cells.get("c"), changes: () => changes };
+  return { clock, cells, foreign, votes, record, cast, cell: () => cells.get("c"), changes: () => changes, write };
 }
 
 describe("the vote on a probe", () => {
@@ -214,5 +219,51 @@ describe("the newest report of a member that is gone", () => {
     cast(BROKEN);
     assert.equal(record.adopted, undefined);
     assert.deepEqual([cell()?.order, cell()?.vote], [5, BROKEN]);
+  });
+});
+
+describe("until a change is written, the beat says how old the vote of before is", () => {
+  for (const [title, change, first, second] of [
+    ["that fails now", {}, OK, BROKEN],
+    ["that passes now", {}, BROKEN, OK],
+    ["that can say nothing now", {}, OK, NONE],
+    ["on a heartbeat that was missed", { isHeartbeat: true }, OK, MISSED],
+  ] as const)
+    it(title, () => {
+      const { clock, votes, cast, write } = setUp(change);
+      cast(first);
+      assert.equal(votes.supersededStalest, 0);
+      clock.stall(45_000);
+      cast(second);
+      assert.equal(votes.supersededStalest, 0.75);
+      clock.stall(30_000);
+      assert.equal(votes.supersededStalest, 1);
+      write();
+      assert.equal(votes.supersededStalest, 0);
+    });
+
+  it("that is removed", () => {
+    const { clock, votes, record, cast } = setUp();
+    cast(OK);
+    clock.stall(30_000);
+    votes.remove(record);
+    assert.equal(votes.supersededStalest, 0.5);
+  });
+
+  it("that has changed twice: the store may have the first one", () => {
+    const { clock, votes, cast } = setUp();
+    cast(OK);
+    clock.stall(30_000);
+    cast(BROKEN);
+    cast(OK);
+    assert.equal(votes.supersededStalest, 0.5);
+  });
+
+  it("but not that of a vote that says the same for longer", () => {
+    const { clock, votes, cast } = setUp();
+    cast(OK);
+    clock.stall(30_000);
+    cast(OK);
+    assert.equal(votes.supersededStalest, 0);
   });
 });
