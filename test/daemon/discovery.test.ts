@@ -111,6 +111,8 @@ checks:
 services: { orders: { any: [a, b] } }
 `,
     );
+    const statusOf = async () => (await get(portOf(daemon), "/v1/health/service/orders", withToken)).status;
+    await eventually(async () => (await statusOf()) === 200, "the instances are known"); // 503 until the first results
     await eventually(async () => (await passing()).length === 2, "both are healthy");
   });
   after(async () => {

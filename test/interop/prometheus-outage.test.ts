@@ -43,6 +43,7 @@ describe("a Celery cluster under the rules", () => {
   const workers: Running[] = [];
   let daemon: DaemonProcess;
   let prometheus: PrometheusServer;
+  let reports: NodeJS.Timeout;
 
   const start = (program: string, args: readonly string[]): Running => {
     const env = {
@@ -141,7 +142,7 @@ checks:
   broker: { target: "redis://127.0.0.1:${redisPort}", ${times} }
   flower: { target: "http://127.0.0.1:${flowerPort}/healthcheck", ${times} }
   workers: { target: "flower+http://127.0.0.1:${flowerPort}", forgetAfter: 5s, staleAfter: 10s, ${times} }
-  job: { heartbeat: { ttl: 1h, token: job }, services: [jobs] }
+  job: { heartbeat: { ttl: 10s, token: job }, services: [jobs] }
   secure: { target: "${await startSecure()}", tls: { caFile: ${file("ca.pem")} }, ${times} }
   extra: { target: "${extra.url}", critical: false, ${times} }
   spare: { target: "${extra.url}", ${times} }
@@ -153,9 +154,12 @@ overall: [celery, secure]
     daemon = await DaemonProcess.serve("-c", file("healthbridge.yaml"));
     await operate("drain", "spare");
     await report();
+    // each is written to the store again after a tenth of the ttl: so there is a propagation to be seen
+    reports = setInterval(() => void report(), 1_000);
     prometheus = await PrometheusServer.start(`127.0.0.1:${daemon.port}`);
   });
   after(async () => {
+    clearInterval(reports);
     await prometheus?.stop();
     await daemon?.kill();
     for (const program of programs) await program.stop();
@@ -174,8 +178,6 @@ overall: [celery, secure]
     t.after(writeInstances);
     writeFileSync(file("targets.json"), "{"); // what was found stays
     await subscribe(t);
-    const reports = setInterval(() => void report(), 1_000);
-    t.after(() => clearInterval(reports));
     const discovery = {
       'instances{service="orders",state="healthy"}': 1,
       'subscribers{form="xds"}': 1,

@@ -84,8 +84,10 @@ test("addresses of instances and the token of discovery are on no other listener
       Number(new RegExp(`"event":"${event}","addresses":\\["127\\.0\\.0\\.1:(\\d+)"`).exec(daemon.output)?.[1]);
     const [port, discovery] = [portOf("serving"), portOf("discovery")];
 
+    const instances = () => get(discovery, "/v1/instances/orders", { "x-consul-token": token });
+    await eventually(async () => (await instances()).includes('"orders"'), "the instances are known"); // 503 until then
     const told = [
-      await get(discovery, "/v1/instances/orders", { "x-consul-token": token }),
+      await instances(),
       await get(discovery, `/prometheus/sd?token=${encodeURIComponent(token)}`),
       await get(discovery, "/v1/health/service/shop", { authorization: `Bearer ${token}` }),
     ].join("\n");
