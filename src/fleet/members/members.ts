@@ -136,6 +136,11 @@ export class Members {
     return now - (this.#lastReadAt ?? now) > DEAF_LEASES * this.#options.leaseMs;
   }
 
+  /** Of a member that is deaf: when a lease without a word was over. Else minus infinity. */
+  deafAt(now: number): number {
+    return this.isDeaf(now) ? (this.#lastReadAt ?? now) + this.#options.leaseMs : Number.NEGATIVE_INFINITY;
+  }
+
   get(run: Run): HeardMember | undefined {
     return this.#members.get(run);
   }

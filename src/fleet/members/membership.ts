@@ -169,6 +169,8 @@ export class FleetMembership {
     if (until === Number.POSITIVE_INFINITY) this.#catchUp.giveUp();
     else if (!this.isCatchingUp) this.#catchUp.begin();
     this.#frozenUntil = until;
+    // it is alone because the store was away: others may probe since long
+    if (!this.hasOthers) this.#isNew = true;
     if (this.roster.length === 0 && !this.#self.isLeaving) this.#settling.adopt([this.self]);
     this.#settle();
   }

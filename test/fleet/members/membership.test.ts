@@ -127,6 +127,55 @@ describe("a member that starts", () => {
     assert.deepEqual(bench.rosters[0], "a b");
   });
 
+  const lonely: readonly (readonly [title: string, alone: (bench: Bench) => Promise<void>])[] = [
+    [
+      "had the store for a moment, and heard others that told nothing",
+      async (bench) => {
+        await bench.rounds(1, "");
+        await bench.clock.advance(5_000);
+        bench.membership.missRound();
+        bench.round("");
+        await bench.clock.advance(2_000);
+        bench.membership.freeze(Number.POSITIVE_INFINITY);
+      },
+    ],
+    [
+      "heard a part of what the others say while it was detached",
+      async (bench) => {
+        bench.membership.freeze(Number.POSITIVE_INFINITY);
+        await bench.rounds(2, "");
+      },
+    ],
+    [
+      "was the last one for long",
+      async (bench) => {
+        await bench.rounds(20, "");
+        bench.membership.freeze(Number.POSITIVE_INFINITY);
+      },
+    ],
+  ];
+  for (const [title, alone] of lonely)
+    it(`follows the others also when it was alone, and ${title}`, async () => {
+      const bench = new Bench();
+      await alone(bench);
+      assert.equal(bench.roster, "self");
+      bench.membership.freeze(bench.clock.now() + 5_000);
+      bench.rosters.length = 0;
+      await bench.rounds(3, "a b");
+      assert.deepEqual(bench.rosters, ["a b"], "it does not wait until no check is frozen");
+      await bench.rounds(4, "a b");
+      assert.equal(bench.roster, "a b self");
+    });
+
+  it("that was not alone keeps its list while the store is away, and for a lease after that", async () => {
+    const bench = await joined();
+    bench.membership.freeze(Number.POSITIVE_INFINITY);
+    await bench.clock.advance(20_000);
+    bench.membership.freeze(bench.clock.now() + 5_000);
+    await bench.rounds(4, "c");
+    assert.deepEqual([bench.roster, bench.rosters], ["a b self", []]);
+  });
+
   it("takes no check before it knows what the others say, also after the settle time", async () => {
     const bench = new Bench();
     bench.isCurrent = false;

@@ -559,15 +559,20 @@ export class Facts {
     return vote;
   }
 
-  /** A member that hears again knows what the others say. It waits a beat longer while one is silent that may be alive for it. */
+  /**
+   * A member that hears again knows what the others say. It waits a beat longer while one is silent that may be alive for it,
+   * and for those that come meanwhile: a lease after its first word, it waits no more.
+   */
   hasCaughtUp(member: MemberFacts): boolean {
     const heardMs = this.now - (member.reachedSince ?? this.now);
     if (heardMs < CATCH_UP_MS) return false;
-    if (heardMs >= CATCH_UP_MS + BEAT_MS) return true;
-    const since = member.unstableFrom - LEASE_MS;
+    if (heardMs >= LEASE_MS + BEAT_MS) return true;
+    const silentFrom = heardMs < CATCH_UP_MS + BEAT_MS ? member.unstableFrom - LEASE_MS : this.now;
     return this.members.every((other) => {
-      const { diedAt = -Infinity, pausedAt = -Infinity, stalledAt = -Infinity } = other;
-      return other === member || Math.max(diedAt, pausedAt, stalledAt) < since;
+      const { startedAt, wokeAt, diedAt = -Infinity, pausedAt = -Infinity, stalledAt = -Infinity } = other;
+      const cameAt = Math.max(startedAt, wokeAt, other.reachedSince ?? startedAt);
+      const isCome = diedAt >= cameAt || this.now - cameAt >= CATCH_UP_MS;
+      return other === member || (isCome && Math.max(diedAt, pausedAt, stalledAt) <= silentFrom);
     });
   }
 

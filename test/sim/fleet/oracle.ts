@@ -270,8 +270,7 @@ export class Oracle {
         if (voter === member && this.#decidesAlone(member, check)) return;
       } else if (isGood(vote.state) && vote.since <= since && now - vote.lastResultAt < staleAfterMs) {
         const hasSeat = this.#hasSeat(voter, check) && (hasTurned || this.#isSettled(voter, member));
-        const lingerMs = this.#isUnseen(voter, member) ? DEATH_MS : LEASE_MS;
-        good += hasSeat && this.#countsFor(voter, member, lingerMs) ? 1 : 0;
+        good += hasSeat && this.#countsFor(voter, member, this.#lingerMs(voter, member, check)) ? 1 : 0;
       }
     }
     const failing = failed.size;
@@ -292,15 +291,27 @@ export class Oracle {
     return now - BEAT_MS > Math.max(seenAt, vote.since) && vote.lastResultAt > deafFrom + MIN_DEAF_MS;
   }
 
-  /**
-   * Of a check that each member probes, those that stay decide: one that leaves has no successor. One that has left is known
-   * to be gone: it does not see in place of a successor that says that it cannot look.
-   */
+  /** Of a check that each member probes, those that stay decide: one that leaves has no successor. */
   #hasSeat(voter: MemberFacts, check: CheckFacts): boolean {
-    if (voter.hasLeft)
-      for (const [other, { isProbing }] of check.votes)
-        if (isProbing && other.isIsolated && this.#isSameDefinition(voter, other, check)) return false;
+    // it is known to be gone
+    if (voter.hasLeft && this.#hasBlindOwner(voter, check)) return false;
     return check.scope !== "each" || (voter.isCandidate && !voter.isDrained);
+  }
+
+  /** One that is gone does not see in place of an owner that says that it cannot look. */
+  #hasBlindOwner(voter: MemberFacts, check: CheckFacts): boolean {
+    for (const [owner, { isProbing, state }] of check.votes) {
+      const isBlind = isProbing && (owner.isIsolated || state === "abstaining");
+      if (isBlind && this.#isSameDefinition(voter, owner, check)) return true;
+    }
+    return false;
+  }
+
+  /** How long a vote counts after its member was heard last. One that was not seen to live holds a seat at most. */
+  #lingerMs(voter: MemberFacts, member: MemberFacts, check: CheckFacts): number {
+    const holdsSeat = check.scope === "shared" && !this.#hasBlindOwner(voter, check);
+    if (this.#isUnseen(voter, member)) return holdsSeat ? DEATH_MS : 0;
+    return holdsSeat || check.scope === "each" ? LEASE_MS : DEATH_MS;
   }
 
   /** A member that has joined, or that was silent for a lease, gets its seats when the list of members has settled. */
@@ -369,7 +380,8 @@ export class Oracle {
 
   /**
    * A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. So must
-   * one that was not heard since the member's start, and one whose last beat was forged before the member has read it.
+   * each voter when the member was deaf for a lease, one that was not heard since the member's start, and one whose last beat was
+   * forged before the member has read it.
    */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
     const heardAt = this.#heardAt(voter, member);
@@ -377,7 +389,8 @@ export class Oracle {
     if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
     if (heardAt < member.startedAt + CATCH_UP_MS) return true;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-    return isNew && heardAt < returnedAt + CATCH_UP_MS;
+    const wasDeaf = returnedAt - member.unstableFrom >= LEASE_MS - BEAT_MS;
+    return (isNew || wasDeaf) && heardAt < returnedAt + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
