@@ -307,6 +307,12 @@ export class Oracle {
     return false;
   }
 
+  #hasLeftToBlind(voter: MemberFacts, member: MemberFacts, check: CheckFacts): boolean {
+    const { now } = this.#facts;
+    const isDead = now - (this.#goneAt(voter, member) ?? now) >= DEATH_MS;
+    return (isDead || voter.hasLeft) && this.#hasBlindOwner(voter, check);
+  }
+
   /** How long a vote counts after its member was heard last. One that was not seen to live holds a seat at most. */
   #lingerMs(voter: MemberFacts, member: MemberFacts, check: CheckFacts): number {
     const holdsSeat = check.scope === "shared" && !this.#hasBlindOwner(voter, check);
@@ -365,7 +371,7 @@ export class Oracle {
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
       if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
-      if (this.#isUnseen(voter, member)) continue;
+      if (this.#isUnseen(voter, member) || this.#hasLeftToBlind(voter, member, check)) continue;
       const heardAt = this.#heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
@@ -380,8 +386,7 @@ export class Oracle {
 
   /**
    * A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. So must
-   * each voter when the member was deaf for a lease, one that was not heard since the member's start, and one whose last beat was
-   * forged before the member has read it.
+   * one that was not heard since the member's start, and one whose last beat was forged before the member has read it.
    */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
     const heardAt = this.#heardAt(voter, member);
@@ -389,8 +394,7 @@ export class Oracle {
     if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
     if (heardAt < member.startedAt + CATCH_UP_MS) return true;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-    const wasDeaf = returnedAt - member.unstableFrom >= LEASE_MS - BEAT_MS;
-    return (isNew || wasDeaf) && heardAt < returnedAt + CATCH_UP_MS;
+    return isNew && heardAt < returnedAt + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
