@@ -11,9 +11,9 @@ export interface ControlFleet {
   readonly readings: FleetReadings;
   /**
    * Asks a live member to hand its checks over, or to take its share again. `unknown`: there is none of that name. `full`: too
-   * many orders are on their way. `last`: no other one would take its checks.
+   * many orders are on their way. `last`: no other one would take its checks. The store has the order then, if it answers.
    */
-  ask(member: string, isDraining: boolean): "asked" | "unknown" | "full" | "last";
+  ask(member: string, isDraining: boolean): Promise<"asked" | "unknown" | "full" | "last">;
 }
 
 /** @throws ControlError FAILED_PRECONDITION */
@@ -27,9 +27,9 @@ export function listMembers(fleet: ControlFleet | undefined): ControlAnswer<"Lis
 }
 
 /** @throws ControlError FAILED_PRECONDITION (no fleet, or the last member), NOT_FOUND, RESOURCE_EXHAUSTED */
-export function askMember(fleet: ControlFleet | undefined, member: string, isDraining: boolean): void {
+export async function askMember(fleet: ControlFleet | undefined, member: string, isDraining: boolean): Promise<void> {
   const running = requireFleet(fleet);
-  const outcome = running.ask(member, isDraining);
+  const outcome = await running.ask(member, isDraining);
   if (outcome === "asked") return;
   if (outcome === "full")
     throw new ControlError(

@@ -72,8 +72,8 @@ const HANDLERS: Handlers = {
   },
   ListInstances: ({ instances }, { service }) => instanceParts(instances, service),
   ListMembers: ({ fleet }) => [listMembers(fleet)],
-  DrainMember({ fleet }, { member, drained }) {
-    askMember(fleet, member, drained);
+  async DrainMember({ fleet }, { member, drained }) {
+    await askMember(fleet, member, drained);
     return [{}];
   },
   ListOwners: ({ fleet, parts }, { check }) => [listOwners(fleet, check, parts.registry.checks())],

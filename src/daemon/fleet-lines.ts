@@ -69,6 +69,11 @@ function lineOf(event: FleetEvent): FleetLine | undefined {
       const message = `an operator asks ${member} ${isDraining ? "to hand its checks over" : "to take its share again"}`;
       return { level: "info", event: "fleet-order", message, fields: { member, drained: isDraining } };
     }
+    case "order-lost": {
+      const { member, isDraining } = event;
+      const message = `${member} has not read the order ${isDraining ? "to hand its checks over" : "to take its share again"}: it is given up`;
+      return { level: "warn", event: "fleet-order-lost", message, fields: { member, drained: isDraining } };
+    }
     case "drain":
       return drainLine(event);
     case "resync": {

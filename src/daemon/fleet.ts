@@ -119,7 +119,7 @@ export class FleetMember implements ControlFleet {
   }
 
   ask(member: string, isDraining: boolean): ReturnType<ControlFleet["ask"]> {
-    return this.#fleet.orders.ask(member, isDraining);
+    return this.#fleet.orders.askInOrder(member, isDraining);
   }
 
   /** What operators declare, at whichever member. */

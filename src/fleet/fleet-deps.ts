@@ -53,6 +53,8 @@ export type FleetEvent =
   | { readonly kind: "duplicate"; readonly member: string; readonly isOver: boolean }
   /** An operator has given an order to a member, here. */
   | { readonly kind: "order-sent"; readonly member: string; readonly isDraining: boolean }
+  /** The member has not read the order for so long that it is given up. */
+  | { readonly kind: "order-lost"; readonly member: string; readonly isDraining: boolean }
   /** This member hands its checks over, or takes its share again. @property by the member at which it was ordered */
   | { readonly kind: "drain"; readonly isDraining: boolean; readonly by: string }
   /** This member is now an owner of so many checks that had others before. */

@@ -144,14 +144,14 @@ export class Fleet {
   }
 
   /**
-   * The vote of this member's own runner: after each result.
+   * The vote of this member's own runner: after each result. It renews what runs out: the next beat may come too late for that.
    * @param validUntil monotonic time until which its last result counts
    */
   vote(check: string, vote: Vote, validUntil: number): void {
     const record = this.#seats.get(check);
     if (record === undefined || record.role === "resting") return;
-    // what runs out is decided with the next beat
-    if (this.#votes.cast(record, vote, validUntil)) this.#decisions.decide(record);
+    const isNews = this.#votes.cast(record, vote, validUntil);
+    if (isNews || this.#decisions.isRunningOut(record)) this.#decisions.decide(record);
   }
 
   start(): void {

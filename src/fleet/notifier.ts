@@ -10,7 +10,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { CancelTimer, Clock } from "../core/clock.js";
 import type { NotifierChoice } from "./notifier-choice.js";
-import type { FleetStore, Run } from "./store/store.js";
+import { type FleetStore, type Run, StoreError } from "./store/store.js";
 
 export interface NotifierDeps {
   readonly clock: Clock;
@@ -28,8 +28,8 @@ export interface NotifierDeps {
   readonly isLeaving: () => boolean;
 }
 
-/** Longer texts are not read. */
-const MAX_LENGTH = 16_777_216;
+/** Longer texts are not read, nor written. The outages of 100,000 services, which one webhook has told, have 24 million characters. */
+const MAX_LENGTH = 67_108_864;
 
 /** A detached member that did not send before waits for so many leases. */
 const DETACHED_LEASES = 2;
@@ -82,7 +82,9 @@ export class Notifier {
 
   /** Puts a text for all members. A store may keep it for an hour only. @throws StoreError */
   async save(name: string, text: string): Promise<void> {
-    await this.#deps.store.keepText(name, `${this.#sign(name, text)} ${text}`);
+    const sealed = `${this.#sign(name, text)} ${text}`;
+    if (sealed.length > MAX_LENGTH) throw new StoreError("protocol", `${name} is too long for the store`);
+    await this.#deps.store.keepText(name, sealed);
   }
 
   /** Whether a member may do what is done once: false when another one has it, and after a failure. */

@@ -62,7 +62,7 @@ export class OwnBeat {
       isLeaving: membership.isLeaving,
       isDrained: membership.isDrained,
       notifier: hasLeft ? undefined : notifier.choice,
-      ...orders.forBeat(),
+      ...orders.forBeat(this.counter),
     });
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Operator } from "../../src/daemon/operator.js";
 import { FleetMaintenance } from "../../src/fleet/orders/maintenance.js";
+import { OrderTime } from "../../src/fleet/orders/order-time.js";
 import { maintenanceOrderOf } from "../../src/fleet/records/maintenance-form.js";
 import type { Journal } from "../../src/telemetry/journal.js";
 import { journalAt, newFolders, OperatorBench } from "../support/operator-bench.js";
@@ -30,6 +31,7 @@ class Bench extends OperatorBench {
     const table = new FleetMaintenance({
       clock,
       random,
+      time: new OrderTime(clock),
       toleranceMs: 5_000,
       onChange: (scope) => this.onChange(scope),
     });

@@ -21,6 +21,17 @@ it("a store that fails is one line for each kind of failure: what follows from i
   assert.deepEqual(lines.slice(3), ["fleet-store-answers", "fleet-resync"]);
 });
 
+it("an order that was lost is a warning with the name of its member", () => {
+  const lines: unknown[] = [];
+  const tell = logFleet({ write: (...line) => void lines.push(line), close() {} }, { name: "prod" });
+  for (const isDraining of [true, false]) tell({ kind: "order-lost", member: "b", isDraining });
+  const lost = (order: string) => `b has not read the order to ${order}: it is given up`;
+  assert.deepEqual(lines, [
+    ["warn", "fleet-order-lost", lost("hand its checks over"), { fleet: "prod", member: "b", drained: true }],
+    ["warn", "fleet-order-lost", lost("take its share again"), { fleet: "prod", member: "b", drained: false }],
+  ]);
+});
+
 const member = (name: string, sameConfig: boolean | undefined): FleetMemberState => ({
   ...{ member: name, zone: "", state: "alive", checks: 1, sameConfig },
 });

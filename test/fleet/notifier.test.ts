@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Notifier } from "../../src/fleet/notifier.js";
+import { SharedTold } from "../../src/hooks/shared-told.js";
 import { MemoryStore } from "../support/fleet-memory-store.js";
 import { LeaseChoice } from "../support/lease-choice.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
@@ -263,17 +264,34 @@ describe("a text that all members share", () => {
     assert.equal(await site.member("run-d", { secret: "" }).notifier.load("told"), "text", "no secret is an empty one");
   });
 
-  it("is not read when it is longer than 16 MiB", async () => {
+  it("may have 64 MiB: a longer one is not written, and the one before stays; nor is it read", async () => {
     const site = new Site();
     const { notifier } = site.member("run-a");
-    const room = 16_777_216 - 44;
-    for (const [length, isRead] of [
-      [room, true],
-      [room + 1, false],
-    ] as const) {
-      await notifier.save("told", "x".repeat(length));
-      assert.equal((await notifier.load("told"))?.length, isRead ? length : undefined);
-    }
+    const room = 67_108_864 - 44;
+    await notifier.save("told", "x".repeat(room));
+    assert.equal((await notifier.load("told"))?.length, room);
+    await assert.rejects(notifier.save("told", "x".repeat(room + 1)), { code: "protocol" });
+    assert.equal((await notifier.load("told"))?.length, room);
+    site.store.texts.set("told", `${site.store.texts.get("told")}x`);
+    assert.equal(await notifier.load("told"), undefined);
+  });
+
+  it("has room for the outages of 100,000 services", async () => {
+    const site = new Site();
+    const [a, b] = [site.member("run-a"), site.member("run-b")];
+    const told = new SharedTold("ops", async () => {});
+    const outage = (index: number) => {
+      const check = `name-of-a-service-${index}`;
+      const times = { at: 1_790_000_000_000, since: 1_790_000_000_000 };
+      const causes = [{ check, reason: "refused" }];
+      const value = { id: "0".repeat(32), service: check, status: "NOT_SERVING", ...times, reason: "refused", causes };
+      return { type: "webhook-told", key: `ops ${check}`, value };
+    };
+    await told.commit(Array.from({ length: 100_000 }, (_, index) => outage(index)));
+    await a.notifier.save("told", told.text);
+    const other = new SharedTold("ops", async () => {});
+    assert.equal(other.merge((await b.notifier.load("told")) ?? "", true), true);
+    assert.equal(other.entries("webhook-told").length, 100_000);
   });
 
   it("that cannot be read or saved is an error of the store", async () => {

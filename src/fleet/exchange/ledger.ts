@@ -52,6 +52,8 @@ export class Ledger {
   /** Heads of failed writes since the last one that was acknowledged: the store may have them. */
   readonly #unsure = new Set<string>();
   #hasFoundLoss = false;
+  /** Number of changes that the store has acknowledged. */
+  acknowledged = 0;
   /** Number of changes that a failed write has given back: all of them are in the next one. */
   #returned = 0;
 
@@ -64,6 +66,11 @@ export class Ledger {
   /** The head that the store has acknowledged: for the beat. */
   get head(): string {
     return this.#head;
+  }
+
+  /** Number of changes that the store has yet to acknowledge. They are written in the order in which they have come. */
+  get unwritten(): number {
+    return this.#changes.size + (this.#flight?.changes.size ?? 0);
   }
 
   /** Whether there is something to take. */
@@ -126,6 +133,7 @@ export class Ledger {
     if (!isFirst && before !== this.#head && !this.#unsure.has(before ?? "")) this.#hasFoundLoss = true;
     this.#unsure.clear();
     const flight = this.#land(entry);
+    this.acknowledged += flight.changes.size;
     for (const [check, written] of flight.changes) {
       if (written === undefined) this.#written.delete(check);
       else this.#written.set(check, written);

@@ -134,9 +134,12 @@ export class Rounds {
   /** Writes all that has changed until now. Resolves with whether the store has it. */
   async flushAll(): Promise<boolean> {
     const { ledger } = this.#deps;
+    // what comes meanwhile is not waited for
+    const until = ledger.acknowledged + ledger.unwritten;
+    const isWritten = () => ledger.unwritten === 0 || ledger.acknowledged >= until;
     do await this.flush();
-    while (ledger.hasChanges && !this.isBehind && !this.#closed.signal.aborted);
-    return !ledger.hasChanges;
+    while (!isWritten() && !this.isBehind && !this.#closed.signal.aborted);
+    return isWritten();
   }
 
   /** A beat besides those that are due: what it says is urgent. False: the store has not taken it. */

@@ -4,9 +4,8 @@
  *     a: 1h for orders --beats--> b, c        each member keeps what it has heard, so a may end
  *     c: end of orders --beats--> a, b        an end is an order too
  *
- * Each scope has one order: the one with the higher number, whichever is heard first. A new order has a higher number than
- * all that its member knows, and the numbers go on with the time since the last one: of two members that were apart, the
- * later order holds, if both have known an earlier one. No wall clock is compared: beats have the time that is left.
+ * Each scope has one order: the one with the higher number (order-time.ts), whichever is heard first. So the later order holds,
+ * also of two members that were apart. No wall clock is compared: beats have the time that is left.
  *
  * An order is remembered until the longest one for its scope that it has replaced would be over: a member that was away for
  * long, and still has that one in its `stateDir`, must not bring it back.
@@ -15,6 +14,7 @@ import { createHash } from "node:crypto";
 import type { Clock, Random } from "../../core/clock.js";
 import { MAX_ORDERS, type MaintenanceOrder, type ToldMaintenance } from "../records/maintenance-form.js";
 import { hexDigits } from "./asks.js";
+import type { OrderTime } from "./order-time.js";
 
 /** An order as a member keeps it: its times are monotonic ones of this process. */
 export interface KeptOrder extends Omit<MaintenanceOrder, "leftMs" | "keepMs"> {
@@ -34,6 +34,7 @@ const MAX_LINGERING = 256;
 export interface FleetMaintenanceDeps {
   readonly clock: Clock;
   readonly random: Random;
+  readonly time: OrderTime;
   /** Times of one order differ by less than this among members: a beat is read somewhat later than it was written. */
   readonly toleranceMs: number;
   /** The order of a scope is another one now, or is forgotten. */
@@ -43,12 +44,9 @@ export interface FleetMaintenanceDeps {
 export class FleetMaintenance {
   readonly #deps: FleetMaintenanceDeps;
   readonly #orders = new Map<string, KeptOrder>();
-  /** The highest number that is known, and when it became known. */
-  #highest: { readonly number: number; readonly at: number };
 
   constructor(deps: FleetMaintenanceDeps) {
     this.#deps = deps;
-    this.#highest = { number: 0, at: deps.clock.now() };
   }
 
   get(scope: string): KeptOrder | undefined {
@@ -73,12 +71,12 @@ export class FleetMaintenance {
 
   /** A new order, which `merge` puts in place of the one before; 0 ms ends the maintenance. */
   next({ durationMs, ...order }: NewOrder): MaintenanceOrder {
-    const now = this.#deps.clock.now();
-    const { number, at } = this.#highest;
+    const { clock, random, time } = this.#deps;
+    const now = clock.now();
     return {
       ...order,
-      id: hexDigits(8, this.#deps.random),
-      number: Math.ceil(number) + Math.max(1, Math.floor(now - at)),
+      id: hexDigits(8, random),
+      number: time.next(),
       leftMs: durationMs,
       keepMs: Math.max(durationMs, (this.#orders.get(order.scope)?.keptUntil ?? now) - now),
       isEnd: durationMs === 0,
@@ -109,11 +107,11 @@ export class FleetMaintenance {
 
   /** Returns whether the order is new here, and holds from now on. */
   #take({ leftMs, keepMs, ...told }: MaintenanceOrder): boolean {
-    const { clock, toleranceMs, onChange } = this.#deps;
+    const { clock, time, toleranceMs, onChange } = this.#deps;
     const now = clock.now();
     const before = this.#orders.get(told.scope);
     const order = { ...told, endsAt: now + leftMs, keptUntil: now + keepMs };
-    if (told.number > this.#highest.number) this.#highest = { number: told.number, at: now };
+    time.hear(told.number);
     const rank = before === undefined ? 1 : compare(order, before);
     if (before !== undefined && rank <= 0) {
       const isSooner = rank === 0 && order.endsAt < before.endsAt - toleranceMs;

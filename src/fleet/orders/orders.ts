@@ -12,9 +12,11 @@ import { type Clock, type Random, settledWithin } from "../../core/clock.js";
 import type { FleetEvent, FleetSettings } from "../fleet-deps.js";
 import type { HeardBeat, HeardMember } from "../members/members.js";
 import type { FleetMembership } from "../members/membership.js";
+import type { Beat } from "../records/beat.js";
 import type { ToldMaintenance } from "../records/maintenance-form.js";
 import { Asks } from "./asks.js";
 import { FleetMaintenance } from "./maintenance.js";
+import { OrderTime } from "./order-time.js";
 
 export interface OrdersDeps {
   readonly clock: Clock;
@@ -33,20 +35,32 @@ const MAX_TELLING_MS = 5_000;
 export class Orders {
   readonly maintenance: FleetMaintenance;
   readonly #deps: OrdersDeps;
+  readonly #time: OrderTime;
   readonly #asks: Asks;
   #onMaintenance: (scope: string) => void = () => {};
 
   constructor(deps: OrdersDeps) {
-    const { clock, random, settings } = deps;
+    const { clock, random, settings, membership } = deps;
     this.#deps = deps;
-    this.#asks = new Asks(random);
+    this.#time = new OrderTime(clock);
+    const shared = { clock, random, time: this.#time };
+    this.#asks = new Asks({ ...shared, self: { member: settings.member, run: membership.self.run } });
     const onChange = (scope: string) => this.#onMaintenance(scope);
-    this.maintenance = new FleetMaintenance({ clock, random, toleranceMs: settings.leaseMs, onChange });
+    this.maintenance = new FleetMaintenance({ ...shared, toleranceMs: settings.leaseMs, onChange });
   }
 
   /** Calls a listener when the maintenance of a scope has changed. There is one listener. */
   followMaintenance(listener: (scope: string) => void): void {
     this.#onMaintenance = listener;
+  }
+
+  /** The same as `ask`, in the order of time: it comes after all orders that the store knows, and has this one at the end. */
+  async askInOrder(member: string, isDraining: boolean): Promise<ReturnType<Orders["ask"]>> {
+    const { beatNow } = this.#deps;
+    await beatNow();
+    const outcome = this.ask(member, isDraining);
+    if (outcome === "asked") await beatNow();
+    return outcome;
   }
 
   /**
@@ -69,15 +83,16 @@ export class Orders {
 
   /**
    * Hands the share of this member over, or takes it again; it goes on to serve. One that ends does neither.
-   * @param by the member at which an operator has ordered it
+   * @param by the member at which an operator has ordered it; `undefined`: this one
    */
-  drain(isDraining: boolean, by = this.#deps.settings.member): void {
+  drain(isDraining: boolean, by?: string): void {
     const { settings, membership, beatNow, onEvent } = this.#deps;
+    if (by === undefined) this.#asks.obeyOwn();
     const { isLeaving, isDrained } = membership;
     const isEnding = isLeaving && !isDrained;
     if (isEnding || isDraining === isDrained) return;
     membership.change({ isLeaving: isDraining, isDrained: isDraining });
-    onEvent({ kind: "drain", isDraining, by });
+    onEvent({ kind: "drain", isDraining, by: by ?? settings.member });
     background(beatNow(), settings.instance, "the fleet");
   }
 
@@ -96,8 +111,10 @@ export class Orders {
     return this.#unaware();
   }
 
-  /** What the next beat carries. */
-  forBeat(): { readonly asks: ReturnType<Asks["take"]>; readonly maintenance: ToldMaintenance } {
+  /** What the beat with this counter carries. */
+  forBeat(counter: number): Pick<Beat, "asks" | "orderTime"> & { readonly maintenance: ToldMaintenance } {
+    for (const { member, isDraining } of this.#asks.giveUp())
+      this.#deps.onEvent({ kind: "order-lost", member, isDraining });
     const { digest, orders } = this.maintenance.told();
     const { members, self } = this.#deps.membership;
     const isNewTo = ({ run, beat }: HeardMember) => {
@@ -105,14 +122,17 @@ export class Orders {
       return run !== self.run && theirs !== undefined && theirs !== digest;
     };
     const isNews = members.all().some((member) => !members.isGone(member) && isNewTo(member));
-    return { asks: this.#asks.take(), maintenance: { digest, orders: isNews ? orders : [] } };
+    const asks = this.#asks.take(counter);
+    return { asks, orderTime: this.#time.now, maintenance: { digest, orders: isNews ? orders : [] } };
   }
 
   /** @param beat of a live member, and not the one before */
-  hear({ member, asks = [], maintenance }: HeardBeat): void {
-    const { settings, membership, beatNow } = this.#deps;
-    const self = { member: settings.member, run: membership.self.run };
-    for (const { isDraining } of this.#asks.received({ asks }, self)) this.drain(isDraining, member);
+  hear(beat: HeardBeat): void {
+    const { settings, beatNow } = this.#deps;
+    const { member, asks = [], orderTime = 0, maintenance } = beat;
+    this.#time.hear(orderTime);
+    this.#asks.hear(beat);
+    for (const { isDraining } of this.#asks.received({ asks })) this.drain(isDraining, member);
     // its member waits until the others know it
     if (maintenance !== undefined && this.maintenance.merge(maintenance.orders))
       background(beatNow(), settings.instance, "the fleet");

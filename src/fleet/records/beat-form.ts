@@ -1,12 +1,11 @@
 /** Reads the body of a beat. It is signed, but another version may have written it. */
 
 import type { Run } from "../store/store.js";
-import { type Beat, FORMAT, MAX_HEARD, type MemberAsk } from "./beat.js";
+import { type Beat, FORMAT, MAX_ASKS, MAX_HEARD, type MemberAsk } from "./beat.js";
 import { toldMaintenanceOf } from "./maintenance-form.js";
 import { isAmount, isCount, isName, isRecord } from "./record-form.js";
 
 const MAX_HEAD_LENGTH = 256;
-const MAX_ASKS = 16;
 const MAX_UNREAD = 16;
 
 /** `undefined`: it has another form. */
@@ -25,7 +24,8 @@ export function beatOf(
   const name = { format: FORMAT, run, member, zone, version, counter, uptimeMs };
   const isDrained = body.isDrained === true; // an older version does not tell
   const unread = isNames(body.unread) ? body.unread : undefined;
-  const rest = { unread, asks, maintenance: toldMaintenanceOf(body.maintenance) };
+  const orderTime = isCount(body.orderTime) ? body.orderTime : undefined;
+  const rest = { unread, asks, orderTime, maintenance: toldMaintenanceOf(body.maintenance) };
   const state = { config, capacity, stalest, isLeaving, isDrained, hasLeft, notifier };
   return { ...name, head, heard, ...state, ...rest } satisfies Beat;
 }
@@ -46,10 +46,10 @@ function asksOf(value: unknown): readonly MemberAsk[] | undefined {
   const asks: MemberAsk[] = [];
   for (const ask of value as readonly unknown[]) {
     if (!isRecord(ask)) return undefined;
-    const { id, member, run, isDraining } = ask;
+    const { id, member, run, isDraining, number } = ask;
     if (!isName(id) || !isName(member) || typeof isDraining !== "boolean") return undefined;
     if (!(run === undefined || isName(run))) return undefined;
-    asks.push({ id, member, run, isDraining });
+    asks.push({ id, member, run, isDraining, number: isCount(number) ? number : undefined });
   }
   return asks;
 }

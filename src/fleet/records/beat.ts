@@ -46,14 +46,18 @@ export interface Beat {
   readonly hasLeft?: boolean | undefined;
   /** The run that sends to webhooks, as this one sees it. In all formats. `undefined`: it does not take part. */
   readonly notifier?: Run | undefined;
-  /** What an operator has asked here of members, for ten beats: each does it once. At most 16. */
+  /** What an operator has asked here of members, until they have read it: each does it once. At most `MAX_ASKS`. */
   readonly asks: readonly MemberAsk[];
+  /** The time of orders at this member (orders/order-time.ts). `undefined`: an older version does not tell. */
+  readonly orderTime?: number | undefined;
   /** `undefined`: an older version, which has its own maintenance alone. */
   readonly maintenance?: ToldMaintenance | undefined;
 }
 
 /** So many members can know that another one is alive. */
 export const MAX_HEARD = 256;
+
+export const MAX_ASKS = 16;
 
 /** An operator's order to a member: to hand its checks over, or to take its share again. */
 export interface MemberAsk {
@@ -63,4 +67,6 @@ export interface MemberAsk {
   /** Its process: one that is started later has no such order. `undefined`: an older version names the member alone. */
   readonly run?: Run | undefined;
   readonly isDraining: boolean;
+  /** The later one of two orders has the higher number. `undefined`: an older version has none. */
+  readonly number?: number | undefined;
 }

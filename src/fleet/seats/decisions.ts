@@ -74,9 +74,14 @@ export class Decisions {
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
     const isLonger = record.decision.validUntil > record.toldUntil;
-    if (isSame && !(isLonger && this.#isRunningOut(record, now))) return;
+    if (isSame && !(isLonger && this.isRunningOut(record, now))) return;
     record.toldUntil = record.decision.validUntil;
     tell(record.check, record.decision);
+  }
+
+  /** Whether what was told ends so soon that it is told again, when the votes carry it for longer. */
+  isRunningOut({ toldUntil, definition }: CheckRecord, now = this.#deps.clock.now()): boolean {
+    return toldUntil - now < renewalMs(definition, this.#deps.beatMs);
   }
 
   /** With each beat: the decisions that run out, and those that wait for something. */
@@ -86,7 +91,7 @@ export class Decisions {
     let count = 0;
     for (const record of records) {
       const isDue = record.review !== this.#review || now >= record.reviewAt;
-      if (isDue || this.#isRunningOut(record, now)) this.decide(record);
+      if (isDue || this.isRunningOut(record, now)) this.decide(record);
       count += 1;
       if (count % CHECKS_A_STEP !== 0) continue;
       yield;
@@ -117,10 +122,6 @@ export class Decisions {
       if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
-  }
-
-  #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
-    return toldUntil - now < renewalMs(definition, this.#deps.beatMs);
   }
 
   /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */

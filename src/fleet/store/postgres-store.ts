@@ -15,6 +15,7 @@
  */
 import { sequenceOf } from "../records/codec.js";
 import { PostgresLink, type SqlQuery } from "./postgres-link.js";
+import { columnsOf, entryOf, isWhole, type Places, positionAfter, textOf } from "./postgres-rows.js";
 import {
   type FleetStore,
   type HeardBeats,
@@ -44,13 +45,8 @@ const MAX_TEXT_BYTES = 268_435_456;
 /** Maximum length of a page; the last record may exceed it. 2,000 cells have 400 kB, 100 entries of the log 2 MB. */
 const PAGE_BYTES = 8_388_608;
 
-/** Runs of which a place in the log is remembered: rows of a forgotten one are read again, and are known then. */
-const MAX_PLACES = 1_000;
-
-const BEATS_TO_CLEAN_UP = 30; // then old rows are removed
-
-/** Sequence and head of the last row that was read, by run. */
-type Places = Readonly<Record<Run, readonly [sequence: number, head: string]>>;
+const BEATS_TO_CLEAN_UP = 30; // then old rows are removed, so few of each table that no call waits for long
+const MAX_OLD_ROWS = 10_000;
 
 /** The first rows of a page. `found`: how many the whole page has. */
 const firstRowsOf = (page: string, order: string, text: string) => `
@@ -127,10 +123,10 @@ const KEEP_TEXT = `
   ON CONFLICT (fleet, name) DO UPDATE SET text = excluded.text, written = now()`;
 
 const FORGET = `
-  WITH beat AS (DELETE FROM healthbridge.beats WHERE fleet = $1 AND run = ANY ($2::text[])),
-    head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = ANY ($2::text[])),
-    entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND run = ANY ($2::text[]))
-  DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = ANY ($2::text[])`;
+  WITH beat AS (DELETE FROM healthbridge.beats WHERE fleet = $1 AND run = $2),
+    head AS (DELETE FROM healthbridge.heads WHERE fleet = $1 AND run = $2),
+    entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND run = $2)
+  DELETE FROM healthbridge.cells WHERE fleet = $1 AND run = $2`;
 
 /** A lease that ends late was taken before the clock of the server was set back. */
 const HOLD = `
@@ -142,12 +138,21 @@ const HOLD = `
   SELECT run FROM taken
   UNION ALL SELECT run FROM healthbridge.leases WHERE fleet = $1 AND lease = $2 AND NOT EXISTS (SELECT FROM taken)`;
 
+const oldRows = (table: string, which: string) => `
+  DELETE FROM healthbridge.${table} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM healthbridge.${table} WHERE fleet = $1 AND ${which} LIMIT ${MAX_OLD_ROWS} FOR UPDATE SKIP LOCKED))`;
+
 /** What is old, by the clock of the server: entries after a minute, and after an hour what is renewed while it is used. */
 const CLEAN_UP = `
-  WITH entries AS (DELETE FROM healthbridge.log WHERE fleet = $1 AND written < now() - interval '1 minute'),
-    old_texts AS (DELETE FROM healthbridge.texts WHERE fleet = $1 AND written < now() - interval '1 hour'),
-    expired AS (DELETE FROM healthbridge.leases WHERE fleet = $1 AND ends < now() - interval '1 hour')
-  SELECT run FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour'`;
+  WITH old AS (SELECT run FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour'),
+    entries AS (${oldRows("log", "written < now() - interval '1 minute'")}),
+    old_texts AS (${oldRows("texts", "written < now() - interval '1 hour'")}),
+    expired AS (${oldRows("leases", "ends < now() - interval '1 hour'")}),
+    old_heads AS (${oldRows("heads", "run IN (SELECT run FROM old)")}),
+    old_cells AS (${oldRows("cells", "run IN (SELECT run FROM old)")} RETURNING ctid)
+  DELETE FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour' AND NOT EXISTS (
+    SELECT FROM healthbridge.cells
+    WHERE cells.fleet = $1 AND cells.run = beats.run AND cells.ctid NOT IN (SELECT ctid FROM old_cells))`;
 
 export class PostgresStore implements FleetStore {
   readonly #connection: StoreConnection<SqlQuery>;
@@ -163,7 +168,8 @@ export class PostgresStore implements FleetStore {
   async beat(run: Run, beat: string): Promise<HeardBeats> {
     const rows = await this.#query(BEAT, run, beat);
     this.#beats += 1;
-    if (this.#beats % BEATS_TO_CLEAN_UP === 0) await this.#cleanUp();
+    // what fails is done after the next beats
+    if (this.#beats % BEATS_TO_CLEAN_UP === 0) this.#query(CLEAN_UP).catch(() => {});
     const own = rows.find((row) => row.run === null);
     const others = rows.filter((row) => row.run !== null);
     const beats = new Map(others.map((row) => [textOf(row.run), textOf(row.text)]));
@@ -228,7 +234,7 @@ export class PostgresStore implements FleetStore {
   }
 
   async forget(run: Run): Promise<void> {
-    await this.#query(FORGET, [run]);
+    await this.#query(FORGET, run);
   }
 
   async hold(lease: string, run: Run, ttlMs: number): Promise<Run> {
@@ -241,59 +247,7 @@ export class PostgresStore implements FleetStore {
     this.#connection.close();
   }
 
-  async #cleanUp(): Promise<void> {
-    const old = await this.#query(CLEAN_UP);
-    if (old.length > 0) await this.#query(FORGET, old.map((row) => row.run)); // biome-ignore format: one call
-  }
-
   #query(text: string, ...values: readonly unknown[]) {
     return this.#connection.call((query) => query(text, [this.#fleet, ...values]));
   }
-}
-
-type StoreRow = Readonly<Record<string, unknown>>;
-
-/** Whether there is no row after these. */
-const isWhole = (rows: readonly StoreRow[], pageRows: number) =>
-  rows.length < pageRows && Number(rows[0]?.found ?? 0) === rows.length;
-
-function positionAfter(places: Places, rows: readonly StoreRow[]): string {
-  const next = new Map(Object.entries(places));
-  for (const { run, sequence, head } of rows) {
-    next.delete(textOf(run)); // the last ones are those that write
-    next.set(textOf(run), [Number(sequence), textOf(head)]);
-  }
-  return JSON.stringify(Object.fromEntries([...next].slice(-MAX_PLACES)));
-}
-
-function entryOf({ run, head, cells }: StoreRow): LogEntry {
-  // what another user has written may be of any form
-  const pairs = parsed(textOf(cells)).filter(isPair);
-  return {
-    run: textOf(run),
-    head: textOf(head),
-    cells: new Map(pairs.map(([check, cell]) => [check, cell ?? undefined])),
-  };
-}
-
-function parsed(text: string): readonly unknown[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
-}
-
-function isPair(value: unknown): value is [string, string | null] {
-  return Array.isArray(value) && typeof value[0] === "string" && (value[1] === null || typeof value[1] === "string");
-}
-
-function columnsOf(pairs: readonly (readonly [string, string])[]): [checks: string[], cells: string[]] {
-  return [pairs.map(([check]) => check), pairs.map(([, cell]) => cell)];
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== "string") throw new StoreError("protocol", "the store answered with another type than expected");
-  return value;
 }

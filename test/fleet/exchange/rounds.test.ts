@@ -611,3 +611,77 @@ it("a fault in what is told is published, and beats go on", async (t) => {
   await bench.started(2_000);
   assert.deepEqual([bench.beats.length, faults.length], [3, 3]);
 });
+
+describe("a flush of all that has changed", () => {
+  const many = (count: number, state: VoteState) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`check-${index}`, state] as const));
+
+  /** Resolves with the result, and how many of these checks the store has by then. */
+  async function flushed(bench: Bench, flushing: Promise<boolean>) {
+    let result: readonly [isWritten: boolean, at: number, stored: number] | undefined;
+    void flushing.then((isWritten) => {
+      result = [
+        isWritten,
+        bench.clock.now(),
+        Object.values(bench.stored()).filter((each) => each === "failing").length,
+      ];
+    });
+    const until = bench.clock.now() + 20_000;
+    while (result === undefined && bench.clock.now() < until) await bench.clock.advance(10);
+    return result;
+  }
+
+  it("resolves when the store has it, in as many writes as that takes", async () => {
+    const bench = await new Bench().started(1_000);
+    bench.connection.faults.delayMs = 100;
+    bench.set(many(1_200, "failing"));
+    assert.deepEqual((await flushed(bench, bench.rounds.flushAll()))?.filter((_, index) => index !== 1), [true, 1_200]); // biome-ignore format: one line
+  });
+
+  it("is not done before the store has what another flush has taken", async () => {
+    const bench = await new Bench().started(1_000);
+    bench.connection.faults.delayMs = 100;
+    bench.set(many(700, "failing"));
+    const all = bench.rounds.flushAll();
+    const others = [bench.rounds.flush(), bench.rounds.flush(), bench.rounds.flushAll()];
+    const [isWritten, , stored] = (await flushed(bench, all)) ?? [];
+    assert.deepEqual([isWritten, stored], [true, 700]);
+    await Promise.all(others);
+  });
+
+  it("is not done when the write of another flush fails", async () => {
+    const bench = await new Bench().started(1_000);
+    const { connection, rounds } = bench;
+    connection.faults.delayMs = 100;
+    const write = connection.write.bind(connection);
+    let writes = 0;
+    connection.write = async (entry) => {
+      writes += 1;
+      if (writes > 1) throw new StoreError("refused", "no");
+      return write(entry);
+    };
+    bench.set(many(700, "failing"));
+    const all = rounds.flushAll();
+    void rounds.flush();
+    void rounds.flush();
+    const [isWritten, , stored] = (await flushed(bench, all)) ?? [];
+    assert.deepEqual([isWritten, stored], [false, 500]);
+  });
+
+  it("does not wait for what changes after it was asked for", async () => {
+    const bench = await new Bench().started(1_000);
+    bench.connection.faults.delayMs = 20;
+    bench.set({ first: "failing" });
+    let count = 0;
+    const change = () => {
+      count += 1;
+      bench.set({ [`later-${count % 800}`]: count % 1_600 < 800 ? "passing" : "warning" });
+      bench.clock.setTimer(1, change);
+    };
+    change();
+    const since = bench.clock.now();
+    const [isWritten, at = Number.NaN, stored] = (await flushed(bench, bench.rounds.flushAll())) ?? [];
+    assert.deepEqual([isWritten, stored], [true, 1]);
+    assert.ok(at - since <= 100, `${at - since} ms`);
+  });
+});

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FleetMaintenance } from "../../../src/fleet/orders/maintenance.js";
+import { OrderTime } from "../../../src/fleet/orders/order-time.js";
 import {
   MAX_ORDERS,
   type MaintenanceOrder,
@@ -35,7 +36,8 @@ class Member {
   constructor({ clock, random }: Site, name: string) {
     this.#name = name;
     const onChange = (scope: string) => void this.changes.push(scope);
-    this.table = new FleetMaintenance({ clock, random: random.next, toleranceMs: LEASE_MS, onChange });
+    const time = new OrderTime(clock);
+    this.table = new FleetMaintenance({ clock, random: random.next, time, toleranceMs: LEASE_MS, onChange });
   }
 
   give(scope: string, durationMs: number): MaintenanceOrder {

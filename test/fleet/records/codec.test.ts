@@ -41,7 +41,8 @@ const BEAT: Beat = {
   isDrained: true,
   hasLeft: false,
   notifier: OTHER_RUN,
-  asks: [{ id: "0a1b2c3d", member: "b", run: "run-b", isDraining: true }],
+  asks: [{ id: "0a1b2c3d", member: "b", run: "run-b", isDraining: true, number: 9 }],
+  orderTime: 12,
   maintenance: {
     digest: "d",
     orders: [{ id: "0a1b2c3d", scope: "=x", number: 7, leftMs: 5, keepMs: 9, isEnd: false, reason: "r", member: "a" }],
@@ -80,6 +81,14 @@ describe("a signed record", () => {
       });
     });
 
+  for (const number of [undefined, null, "9", -1, 1.5, 2 ** 60])
+    test(`is a beat with orders that have no time, when that is ${number}, as an older version writes it`, () => {
+      const [ask] = BEAT.asks;
+      const written = { ...BEAT, orderTime: number, asks: [{ ...ask, number }] } as Beat; // another version may write anything
+      const read = { ...BEAT, orderTime: undefined, asks: [{ ...ask, number: undefined }] };
+      assert.deepEqual(codec.openBeat(RUN, codec.sealBeat(written)), { kind: "beat", beat: read });
+    });
+
   for (const character of ["x", '"', "\\", "日"])
     test(`is a beat with as much as a beat may have, in texts of ${character}`, () => {
       const nameOf = (index: number) => `${index}`.padStart(24, "0");
@@ -99,7 +108,14 @@ describe("a signed record", () => {
           unread: Array.from({ length: 16 }, (_, index) => nameOf(index)),
         },
         heard: new Map(Array.from({ length: 256 }, (_, index) => [nameOf(index), 2 ** 40])),
-        asks: Array.from({ length: 16 }, () => ({ id: "01234567", member, run: RUN, isDraining: false })),
+        asks: Array.from({ length: 16 }, () => ({
+          id: "01234567",
+          member,
+          run: RUN,
+          isDraining: false,
+          number: 2 ** 50,
+        })),
+        orderTime: 2 ** 50,
         maintenance: { digest: "d".repeat(16), orders: Array.from({ length: 64 }, (_, index) => order(index)) },
       };
       assert.deepEqual(codec.openBeat(RUN, codec.sealBeat(full)), { kind: "beat", beat: full });

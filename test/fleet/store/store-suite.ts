@@ -160,6 +160,61 @@ export function storeSuite(name: string, open: () => StoreUnderTest): void {
       assert.equal((await one.beat(ONE, "1")).cellCount, cells.size);
     });
 
+    test("while all cells are written again, a beat tells all of before, none or all of now; others read no part as all of now", async () => {
+      const { one, other } = await connect();
+      const before = new Map(Array.from({ length: 12_000 }, (_, index) => [`check-${index}`, "before"]));
+      const now = new Map(Array.from({ length: 11_000 }, (_, index) => [`check-${index}`, "now"]));
+      const [oldHead, newHead] = [new Member(ONE).head, new Member(OTHER).head];
+      await one.rewrite(ONE, oldHead, before);
+      let isOver = false;
+      const rewriting = one.rewrite(ONE, newHead, now).then(() => {
+        isOver = true;
+      });
+      const told = new Set<string>();
+      const read = new Set<string>();
+      const sizeOf = (head: string | undefined, size: number) =>
+        head === undefined ? "none" : `${head === oldHead ? "before" : "now"} ${size}`;
+      for (let beat = 0; !isOver; beat += 1) {
+        const { head, cellCount } = await one.beat(ONE, `${beat}`);
+        told.add(sizeOf(head, cellCount));
+        const cells = await other.cells(ONE);
+        // with the head of before, newer cells may have come: the digest does not fit then
+        if (cells?.head !== newHead) continue;
+        read.add(`now ${[...cells.cells.values()].filter((text) => text === "now").length} of ${cells.cells.size}`);
+      }
+      await rewriting;
+      for (const state of ["none", "before 12000", "now 11000"]) told.delete(state);
+      read.delete("now 11000 of 11000");
+      assert.deepEqual([[...told], [...read]], [[], []]);
+      assert.equal(sizeOf(newHead, (await one.beat(ONE, "last")).cellCount), "now 11000");
+    });
+
+    test("a write while all cells are written again is known to be lost, or is there", async () => {
+      const { one, other } = await connect();
+      const ledger = new Ledger(ONE, codec);
+      const flush = async () => {
+        for (let entry = ledger.take(); entry !== undefined; entry = ledger.take())
+          ledger.acknowledge(entry, await one.write(entry));
+      };
+      for (let index = 0; index < 6_000; index += 1) ledger.set(`check-${index}`, cell("passing"));
+      await flush();
+      const all = ledger.all();
+      assert.ok(all);
+      const rewriting = one.rewrite(ONE, all.head, all.cells);
+      ledger.set("check-5", cell("failing"));
+      await Promise.all([rewriting, flush()]);
+      // as with each beat, until nothing is lost
+      for (let beat = 0, lost = 1; lost > 0 || beat < 2; beat += 1) {
+        assert.ok(beat < 5, "it is never complete");
+        lost = Number(ledger.isLost(await one.beat(ONE, `${beat}`)));
+        const again = lost > 0 ? ledger.all() : undefined;
+        if (again !== undefined) await one.rewrite(ONE, again.head, again.cells);
+      }
+      const stored = await other.cells(ONE);
+      assert.deepEqual([stored?.head, stored?.cells.size], [ledger.head, 6_000]);
+      assert.equal(codec.openCell(ONE, "check-5", stored?.cells.get("check-5") ?? "")?.cell.vote.state, "failing");
+    });
+
     test("a text is kept under its name, and the last one counts", async () => {
       const { one, other } = await connect();
       assert.equal(await one.text("d"), undefined);

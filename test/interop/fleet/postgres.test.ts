@@ -254,6 +254,65 @@ describe("PostgreSQL", () => {
     assert.deepEqual((await store.read("{}")).entries, []);
   });
 
+  describe("rows that are removed after 30 beats", () => {
+    const OLD_CELLS = 25_000;
+
+    /** A run that is dead for two hours, with many cells, and an old change. */
+    async function fleetWithOldRun(fleet: string): Promise<FleetStore> {
+      const store = await open(url(), { fleet });
+      await store.beat(OTHER_RUN, "1");
+      await store.write({ run: OTHER_RUN, head: headAt(1), cells: new Map([["a", "x"]]) });
+      await admin(
+        `INSERT INTO healthbridge.cells SELECT '${fleet}', '${OTHER_RUN}', 'cell-' || n, 'x' FROM generate_series(2, ${OLD_CELLS}) n`,
+        `UPDATE healthbridge.log SET written = now() - interval '2 minutes' WHERE fleet = '${fleet}'`,
+        `UPDATE healthbridge.beats SET written = now() - interval '2 hours' WHERE fleet = '${fleet}'`,
+      );
+      return store;
+    }
+
+    async function beats(store: FleetStore, count: number): Promise<void> {
+      for (let beat = 0; beat < count; beat += 1) await store.beat(RUN, `${beat}`);
+    }
+
+    async function left(fleet: string): Promise<readonly number[]> {
+      const counts = ["log", "cells", "beats"].map(
+        (table) => `(SELECT count(*)::int FROM healthbridge.${table} WHERE fleet = '${fleet}') AS ${table}`,
+      );
+      const [row] = await admin(`SELECT ${counts.join()}`);
+      return Object.values(row ?? {}).map(Number);
+    }
+
+    test("are so few at once that no beat waits for long, and all of them go", async () => {
+      const store = await fleetWithOldRun("many");
+      await beats(store, 31);
+      assert.deepEqual(await left("many"), [0, OLD_CELLS - 10_000, 2]);
+      assert.equal(await store.cells(OTHER_RUN), undefined);
+      await beats(store, 60);
+      assert.deepEqual(await left("many"), [0, 0, 1]);
+    });
+
+    test("which another transaction has locked stay, and no beat waits for them", async () => {
+      const store = await fleetWithOldRun("held");
+      const locker = await connect();
+      await locker.query("BEGIN");
+      for (const table of ["log", "cells"])
+        await locker.query(`SELECT FROM healthbridge.${table} WHERE fleet = 'held' LIMIT 1 FOR UPDATE`);
+      await beats(store, 121);
+      assert.deepEqual(await left("held"), [1, 1, 2]);
+      await locker.query("ROLLBACK");
+      await locker.end();
+      await beats(store, 31);
+      assert.deepEqual(await left("held"), [0, 0, 1]);
+    });
+
+    for (const table of ["log", "texts", "leases", "heads", "cells", "beats"])
+      test(`and a user may not remove, of the table ${table}, fail no beat`, async () => {
+        const store = await fleetWithOldRun(`no-${table}`);
+        await admin(`REVOKE DELETE ON healthbridge.${table} FROM hb`);
+        await beats(store, 62).finally(() => admin(`GRANT DELETE ON healthbridge.${table} TO hb`));
+      });
+  });
+
   test("over TLS the certificate is verified", async () => {
     const secure = `${url({ user: "secure" })}?sslmode=require`;
     await admin("GRANT CREATE ON DATABASE postgres TO secure", "GRANT USAGE ON SCHEMA healthbridge TO secure");
