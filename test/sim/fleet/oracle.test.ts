@@ -560,3 +560,79 @@ test("more writes than votes, members and faults ask for are found", () => {
   history.oracle.onEnd({ ...use, writes: 1_200 }, 0);
   assert.ok(found(history).includes("writes"));
 });
+
+for (const [title, joinS, unknownS, isFound] of [
+  ["while one that has joined meanwhile tells its votes", [2], 5, false],
+  ["no longer than that one takes", [2], 5.5, true],
+  ["while others join", [1, 2, 3, 4, 5], 5.5, false],
+  ["no longer than a lease and a beat, also while others join", [1, 2, 3, 4, 5], 6, true],
+  ["not for one that has joined before", [-5], 3.5, true],
+] as const)
+  test(`a status may stay unknown at a member that has returned, ${title}: ${isFound ? "found after" : "also after"} ${unknownS} s`, () => {
+    const history = new History();
+    const [, , c] = history.members;
+    const joins: readonly number[] = joinS;
+    history.facts.cut(c, true);
+    for (let second = -12; second < 0; second += 0.5) {
+      if (joins.includes(second)) history.join();
+      history.pass(0.5);
+    }
+    history.facts.cut(c, false);
+    history.serve(c, "pending");
+    for (let second = 0; second < unknownS; second += 0.5) {
+      if (joins.includes(second)) history.join();
+      history.pass(0.5);
+    }
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
+  });
+
+for (const [title, blind, goneS, isFound] of [
+  ["an owner that cannot look, until it may be taken for dead", true, 3, true],
+  ["an owner that cannot look, and is taken for dead", true, 4, false],
+  ["an owner that sees it fail too, for a lease", false, 4, true],
+] as const)
+  test(`a voter that is gone for ${goneS} s counts beside ${title}: ${isFound}`, () => {
+    const history = new History({ copies: 3, agree: 2 });
+    const [a, b, c] = history.members;
+    history.probe(c);
+    if (blind) history.vote(b, "abstaining");
+    history.pass(20);
+    history.facts.cut(c, true);
+    history.silence(c);
+    history.pass(goneS);
+    history.vote(a, "failing");
+    history.serve(a, "failing");
+    assert.equal(found(history).includes("false down"), isFound, history.oracle.faults[0]);
+  });
+
+for (const scope of ["each", "shared"] as const)
+  test(`a voter that has died before a member's start ${scope === "each" ? "does not count for it" : "may hold a seat"}: ${scope}`, () => {
+    const history = new History({ scope, copies: 2, agree: 2 });
+    const [a, b] = history.members;
+    history.silence(a);
+    history.facts.end(a, "is killed");
+    const d = history.join();
+    history.pass(2);
+    history.vote(b, "failing");
+    history.serve(d, "failing");
+    assert.equal(found(history).includes("false down"), scope === "shared", history.oracle.faults[0]);
+  });
+
+for (const [title, state, end, afterS, isFound] of [
+  ["has left, and an owner cannot look", "abstaining", "has left", 2, false],
+  ["was killed a moment ago, and an owner cannot look", "abstaining", "is killed", 3, true],
+  ["was killed, and an owner cannot look", "abstaining", "is killed", 4, false],
+  ["has left, and the owners look", "passing", "has left", 2, true],
+] as const)
+  test(`what a voter saw that ${title} is unknown after ${afterS} s: ${isFound ? "found" : "excused"}`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.vote(b, state);
+    history.silence(b);
+    history.pass(20);
+    history.silence(a);
+    history.facts.end(a, end);
+    history.pass(afterS);
+    history.serve(c, "pending");
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
+  });
