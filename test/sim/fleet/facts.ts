@@ -296,6 +296,8 @@ export class Facts {
     ...{ votes: 0, rests: 0, results: 0, memberMs: 0 },
   };
 
+  /** When a member was killed last: its beats remain in the store. */
+  #killedAt = Number.NEGATIVE_INFINITY;
   readonly #rested: RestedVote[] = [];
   readonly #removed: RestedVote[] = [];
   /** After so much time, no member may follow a vote. */
@@ -354,6 +356,7 @@ export class Facts {
       this.#unhear(member);
       member.diedAt = this.now;
     });
+    if (!member.hasLeft) this.#killedAt = this.now;
     this.totals.memberMs += this.now - member.startedAt;
     this.members.splice(this.members.indexOf(member), 1);
     this.disturb(`${member.name} ${text}`);
@@ -565,9 +568,10 @@ export class Facts {
     if (heardMs < CATCH_UP_MS) return false;
     if (heardMs >= CATCH_UP_MS + BEAT_MS) return true;
     const since = member.unstableFrom - LEASE_MS;
+    if (this.#killedAt >= since) return false;
     return this.members.every((other) => {
-      const { diedAt = -Infinity, pausedAt = -Infinity, stalledAt = -Infinity } = other;
-      return other === member || Math.max(diedAt, pausedAt, stalledAt) < since;
+      const { pausedAt = -Infinity, stalledAt = -Infinity } = other;
+      return other === member || Math.max(pausedAt, stalledAt) < since;
     });
   }
 

@@ -465,12 +465,11 @@ export class Oracle {
     return check.groupOf(voter) === check.groupOf(member);
   }
 
-  /** A member without the others decides by its own vote. */
+  /** A member without the others decides by its own vote. One that hears them again, and waits for a silent one, does not. */
   #decidesAlone(member: MemberFacts, check: CheckFacts): boolean {
     if (check.scope === "local") return true;
-    return (
-      this.#hearing.steadyFrom(member) === undefined && this.#facts.now - member.unstableFrom > LEASE_MS - 2 * BEAT_MS
-    );
+    const { unstableFrom, reachedSince = this.#facts.now } = member;
+    return this.#hearing.steadyFrom(member) === undefined && reachedSince - unstableFrom > LEASE_MS - 2 * BEAT_MS;
   }
 
   /**
