@@ -459,7 +459,7 @@ describe("the newest report of a heartbeat", () => {
   it("decides, at whichever member it has arrived", () => {
     const bench = new Bench();
     bench.ownCell = { definition: "d1", castAtMs: 0, order: 4, vote: vote("passing") };
-    const record = heartbeat({ own: bench.own("passing") });
+    const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });
     reports(bench, "b", 5, {}, "failing");
     assert.deepEqual(bench.decide(record), ["failing", "b"]);
     const { run, isOwn, isStaying } = { run: "", ...bench.decisions.newestReport(record) };
@@ -525,7 +525,7 @@ describe("the newest report of a heartbeat", () => {
 
   it("is looked for again with each beat, while another member has a vote", () => {
     const bench = new Bench();
-    const record = heartbeat({ own: bench.own("passing") });
+    const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });
     bench.decide(record);
     assert.equal(record.reviewAt, Number.POSITIVE_INFINITY);
     reports(bench, "b", 1);

@@ -12,6 +12,9 @@ const OK: Vote = { state: "passing", reason: undefined, ageMs: 0 };
 const BROKEN: Vote = { state: "failing", reason: "reported", ageMs: 0 };
 const MISSED: Vote = { state: "failing", reason: "missed" };
 
+/** As for any check: the runner of a member says itself when a report is too old. */
+const STALE_MS = 3 * TTL_MS + 2_000;
+
 /** A fleet whose members have no runner of their own: the test reports, and says what is missed. */
 async function fleet() {
   const world = new World();
@@ -19,7 +22,7 @@ async function fleet() {
   const [a, b, c] = await world.grow(3, [BEAT]);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
   const report = (member: TestMember, vote: Vote) =>
-    member.vote("nightly", vote, world.clock.now() + TTL_MS - (vote.ageMs ?? 0));
+    member.vote("nightly", vote, world.clock.now() + STALE_MS - (vote.ageMs ?? 0));
   const states = () => [a, b, c].map((member) => member.state("nightly")).join(" ");
   return { world, a, b, c, report, states };
 }
@@ -212,6 +215,27 @@ describe("a heartbeat whose reports arrive at different members", () => {
     await world.seconds(TTL_MS / 1_000 + 30);
     assert.equal(states(), "passing passing passing");
   });
+
+  for (const [ttlMs, newTtlMs, changedS, passingS, failingS] of [
+    [4 * TTL_MS, TTL_MS / 2, 18, 31, 36],
+    [TTL_MS, 4 * TTL_MS, 58, 260, 268],
+  ] as const)
+    it(`counts the report of a member that was killed as long as the new ttl allows: ${newTtlMs / 1_000} s`, async () => {
+      const world = new World();
+      world.isSilent = true;
+      const [a, b, c] = await world.grow(3, [{ ...BEAT, staleAfterMs: ttlMs }]);
+      assert.ok(a !== undefined && b !== undefined && c !== undefined);
+      a.vote("nightly", OK);
+      await world.seconds(1);
+      a.kill();
+      await world.seconds(changedS - 1);
+      for (const member of [b, c]) member.fleet.define([{ ...BEAT, staleAfterMs: newTtlMs }]);
+      for (const member of [b, c]) member.vote("nightly", MISSED, world.clock.now() + 10 * STALE_MS);
+      await world.seconds(passingS - changedS);
+      assert.deepEqual([b.state("nightly"), c.state("nightly")], ["passing", "passing"]);
+      await world.seconds(failingS - passingS);
+      assert.deepEqual([b.state("nightly"), c.state("nightly")], ["failing", "failing"]);
+    });
 
   it("keeps the report of a member that was killed, though another member has not this check", async () => {
     for (const lacking of ["a", "b", "c"]) {

@@ -8,10 +8,10 @@
 import type { Members } from "../members/members.js";
 import type { Cell } from "../records/vote.js";
 import type { FormerVote } from "../rules/agreement.js";
-import { ageToleranceMs, type HeartbeatVote } from "../rules/heartbeats.js";
+import type { HeartbeatVote } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { CheckRecord } from "./seats.js";
-import { reportValidity, validityOf } from "./validity.js";
+import { maxReportAgeMs, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -67,12 +67,11 @@ export class KnownVotes {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
     const found: HeartbeatVote[] = [];
-    const own = record.adopted ?? record.own;
-    if (own !== undefined) {
-      const toleranceMs = own === record.adopted ? 0 : ageToleranceMs(definition.staleAfterMs);
-      const byAge = own.validUntil + toleranceMs;
-      found.push({ ...own, byAge, run: self, order: ownCell(check)?.order ?? 0 });
-    }
+    const order = ownCell(check)?.order ?? 0;
+    const { own, adopted } = record;
+    if (adopted !== undefined) found.push({ ...adopted, byAge: adopted.validUntil, run: self, order });
+    else if (own?.reportedAt !== undefined)
+      found.push({ ...own, byAge: own.reportedAt + maxReportAgeMs(definition), run: self, order });
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;

@@ -75,7 +75,8 @@ export class OwnVotes {
     const isRepeated = own !== undefined && saysSame(own.vote, vote);
     const isSame = isRepeated && !definition.isHeartbeat;
     if (!isRepeated) this.#supersede(record);
-    record.own = { vote: isSame ? own.vote : vote, validUntil };
+    const reportedAt = definition.isHeartbeat ? this.#deps.clock.now() - (vote.ageMs ?? 0) : undefined;
+    record.own = { vote: isSame ? own.vote : vote, validUntil, reportedAt };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
     if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
     else this.#set(record, vote, 0);

@@ -60,7 +60,7 @@ describe("the vote on a probe", () => {
     clock.stall(700);
     cast(OK);
     assert.deepEqual(cell(), { definition: "d1", castAtMs: 700, order: 0, vote: OK });
-    assert.deepEqual(record.own, { vote: OK, validUntil: 65_700 });
+    assert.deepEqual(record.own, { vote: OK, validUntil: 65_700, reportedAt: undefined });
     assert.equal(changes(), 1);
     cast(OK);
     assert.equal(changes(), 1);
