@@ -311,6 +311,83 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.deepEqual([b.state("nightly"), c.state("nightly")], ["failing", "failing"]);
   });
 
+  for (const [title, cutOff] of [
+    ["another member", "b"],
+    ["two others", "b c"],
+    ["all members", "a b c"],
+  ] as const)
+    it(`does not count longer for those that do not hear its member: ${title}`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      report(a, OK);
+      await world.seconds(50);
+      for (const member of [a, b, c]) if (cutOff.includes(member.name)) member.connection.faults.isAway = true;
+      await world.seconds(9);
+      assert.deepEqual([a.state("nightly"), b.state("nightly")], ["passing", "passing"]);
+      for (const member of [a, b, c]) report(member, MISSED);
+      await world.seconds(8);
+      assert.deepEqual([a.state("nightly"), b.state("nightly")], ["failing", "failing"]);
+    });
+
+  it("is failing after a failure that is too old, though an older report passed at a member that is not heard", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    await world.seconds(3);
+    report(b, BROKEN);
+    await world.seconds(50);
+    b.connection.faults.isAway = true;
+    for (const member of [a, c]) report(member, MISSED);
+    await world.seconds(9);
+    report(b, MISSED);
+    for (let second = 0; second < 50; second += 1) {
+      await world.seconds(1);
+      assert.equal(b.state("nightly"), "failing");
+    }
+  });
+
+  for (const first of ["a", "b", "c"])
+    it(`is not passing after a failure that is too old, when an older report passed at ${first}, which has died`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      const [dead, other, third] = [a, b, c].sort((one, two) => placeIn(first, one) - placeIn(first, two));
+      assert.ok(dead !== undefined && other !== undefined && third !== undefined);
+      report(dead, OK);
+      await world.seconds(2);
+      report(other, BROKEN);
+      report(third, MISSED);
+      await world.seconds(28);
+      dead.kill();
+      await world.seconds(32);
+      report(other, MISSED);
+      for (let step = 0; step < 30; step += 1) {
+        await world.seconds(0.5);
+        assert.deepEqual([other.state("nightly"), third.state("nightly")], ["failing", "failing"], `${step}`);
+      }
+    });
+
+  for (const name of ["a", "b", "c"])
+    it(`keeps the report of ${name}, which was killed and is started again at once, also where it was not heard`, async () => {
+      const world = new World();
+      world.isSilent = true;
+      const long = { ...BEAT, staleAfterMs: 4 * TTL_MS };
+      const members = await world.grow(3, [long]);
+      const killed = members.find((member) => member.name === name);
+      assert.ok(killed !== undefined);
+      killed.vote("nightly", OK);
+      await world.seconds(2);
+      killed.kill();
+      world.add(name, [long]);
+      await world.seconds(20);
+      const { writtenCells } = world.store.counts;
+      for (let second = 0; second < 70; second += 1) {
+        await world.seconds(1);
+        for (const member of world.members.values())
+          assert.equal(member.state("nightly"), "passing", `${member.name} after ${second} s`);
+      }
+      assert.ok(
+        world.store.counts.writtenCells - writtenCells <= 2,
+        `${world.store.counts.writtenCells - writtenCells}`,
+      );
+    });
+
   it("is pending before the first report", async () => {
     const { states } = await fleet();
     assert.equal(states(), "pending pending pending");

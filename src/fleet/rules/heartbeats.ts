@@ -11,7 +11,8 @@
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
  *
- * `missed` is no report. It counts when no member has one. The report of a member that is dead or leaves counts on until it is as
+ * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: the
+ * reports before that one are too old too, also where their ages are known to the tolerance only. The report of a member that is dead or leaves counts on until it is as
  * old as the heartbeat allows. A member that stays adopts it, so that it is not lost with the records of the dead one.
  */
 import type { Decision, Vote } from "../records/vote.js";
@@ -23,7 +24,10 @@ export interface HeartbeatVote {
   /** 0: a report of an earlier process. */
   readonly order: number;
   readonly run: string;
-  /** Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last one. */
+  /**
+   * Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last
+   * one. Of a miss: for the report that is missed since.
+   */
   readonly byAge: number;
 }
 
@@ -54,9 +58,10 @@ export function newestReport<Of extends HeartbeatVote>(
   { toleranceMs, delayMs }: AgePrecision,
   now: number,
 ): Of | undefined {
-  const reports = votes.filter(
-    ({ vote, validUntil }) => vote.state !== "abstaining" && !isMissed(vote) && validUntil > now,
-  );
+  const missed = votes.filter(({ vote, order }) => isMissed(vote) && order > 0);
+  const isOver = ({ order, byAge }: Of) =>
+    missed.some((later) => later.order > order && later.byAge >= byAge - delayMs);
+  const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
   const recent = youngest(reports, toleranceMs + delayMs);
   const order = Math.max(...recent.map((vote) => vote.order));
@@ -65,6 +70,10 @@ export function newestReport<Of extends HeartbeatVote>(
     delayMs,
   );
   return last.reduce((one, other) => (other.run > one.run ? other : one));
+}
+
+function isReport(vote: Vote): boolean {
+  return vote.state !== "abstaining" && !isMissed(vote);
 }
 
 /** Those that are older than the youngest one by at most `withinMs`. */

@@ -8,10 +8,10 @@
 import type { Members } from "../members/members.js";
 import type { Cell } from "../records/vote.js";
 import type { FormerVote } from "../rules/agreement.js";
-import type { HeartbeatVote } from "../rules/heartbeats.js";
+import { type HeartbeatVote, isMissed } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { CheckRecord } from "./seats.js";
-import { maxReportAgeMs, reportValidity, validityOf } from "./validity.js";
+import { liveReportValidity, maxReportAgeMs, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -70,14 +70,17 @@ export class KnownVotes {
     const order = ownCell(check)?.order ?? 0;
     const { own, adopted } = record;
     if (adopted !== undefined) found.push({ ...adopted, byAge: adopted.validUntil, run: self, order });
-    else if (own?.reportedAt !== undefined)
-      found.push({ ...own, byAge: own.reportedAt + maxReportAgeMs(definition), run: self, order });
+    else if (own !== undefined) {
+      const byAge = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
+      found.push({ ...own, byAge, run: self, order });
+    }
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
-      const byAge = reportValidity(member, definition, cell);
-      // a live member misses it itself; what its probes are as old as does not matter
-      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
+      const castUntil = reportValidity(member, definition, cell);
+      const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
+      // a live member misses it itself, which is known while it is heard
+      const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
       found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
     }
     return found;

@@ -32,6 +32,8 @@ export interface KeptReport {
   readonly isOwn: boolean;
   /** The member that has it is alive, and does not leave. */
   readonly isStaying: boolean;
+  /** That member is gone or leaves, and this one keeps the report. */
+  readonly isKept: boolean;
 }
 
 /** A vote that was changed, or removed. */
@@ -75,7 +77,8 @@ export class OwnVotes {
     const isRepeated = own !== undefined && saysSame(own.vote, vote);
     const isSame = isRepeated && !definition.isHeartbeat;
     if (!isRepeated) this.#supersede(record);
-    const reportedAt = definition.isHeartbeat ? this.#deps.clock.now() - (vote.ageMs ?? 0) : undefined;
+    const isReport = definition.isHeartbeat && vote.state !== "abstaining" && !isMissed(vote);
+    const reportedAt = isReport ? this.#deps.clock.now() - (vote.ageMs ?? 0) : own?.reportedAt;
     record.own = { vote: isSame ? own.vote : vote, validUntil, reportedAt };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
     if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
@@ -86,22 +89,26 @@ export class OwnVotes {
   /**
    * Keeps the newest report of a heartbeat, when the member that has it is dead or leaves: as old here as it was there.
    * @param newest the newest report that counts, of this member or of another one
-   * @param isKeeper this member keeps such reports of this check
    * @returns whether something has changed
    */
-  keep(record: CheckRecord, newest: KeptReport | undefined, isKeeper: boolean): boolean {
+  keep(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (record.adopted !== undefined) {
-      if (newest?.isOwn === true) return false;
+      if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
       record.adopted = undefined;
       if (record.own !== undefined) this.#set(record, record.own.vote, 0);
       return true;
     }
-    if (!isKeeper || newest === undefined || newest.isOwn || newest.isStaying) return false;
+    if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
     record.adopted = { vote: newest.vote, validUntil: newest.validUntil };
     this.#set(record, { ...newest.vote, ageMs: Math.max(0, maxReportAgeMs(record.definition) - leftMs) }, newest.order);
     return true;
+  }
+
+  /** The records of the member that is gone have the same report, as long as they are there. */
+  #isAdopted({ check }: CheckRecord, newest: KeptReport | undefined): boolean {
+    return newest !== undefined && !newest.isStaying && newest.order === this.#deps.ledger.get(check)?.order;
   }
 
   remove(record: CheckRecord): void {
@@ -117,7 +124,7 @@ export class OwnVotes {
 
   #castHeartbeat(record: CheckRecord, vote: Vote): void {
     if (vote.state === "abstaining" || isMissed(vote)) {
-      if (record.adopted === undefined) this.#set(record, vote, 0);
+      if (record.adopted === undefined) this.#castMissed(record, vote);
       return;
     }
     record.adopted = undefined;
@@ -125,6 +132,13 @@ export class OwnVotes {
     const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
     if (isRestored) this.#set(record, vote, 0);
     else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
+  }
+
+  /** Once: it is as old as the report that is missed since, whose number it has. */
+  #castMissed(record: CheckRecord, vote: Vote): void {
+    const cell = this.#deps.ledger.get(record.check);
+    const before = cell?.definition === record.definition.digest ? cell : undefined;
+    if (before === undefined || !isMissed(before.vote) || !isMissed(vote)) this.#set(record, vote, before?.order ?? 0);
   }
 
   /** The own cell says the same, is the newest, and is hardly older. */
