@@ -100,7 +100,7 @@ export class HeartbeatOracle {
     const ageMs = now - at;
     if (restored.has(member) && !known.has(member)) return false;
     const learnedAt = known.get(member);
-    if (learnedAt === undefined) return false;
+    if (learnedAt === undefined || this.#mayHold(member)) return false;
     if (receiver === member) return ageMs < heartbeat.boundsOf(member, at).minMs - ROUNDING_MS;
     if (now - Math.max(member.wokeAt, learnedAt) < CATCH_UP_MS) return false;
     if (this.#hasStayed(report, member)) return ageMs < heartbeat.boundsOf(receiver, at).minMs - AGE_ERROR_MS;
@@ -108,11 +108,19 @@ export class HeartbeatOracle {
     return ageMs < (1 + AGE_TOLERANCE) * minMs - AGE_TOLERANCE * maxMs - AGE_ERROR_MS;
   }
 
+  /** A member that hears the others again may hold what it serves, until it has caught up. One that hears nothing gives that up. */
+  #mayHold(member: MemberFacts): boolean {
+    const { now } = this.#facts;
+    const isAlone = now - (member.deafSince ?? now) > LEASE_MS + 2 * BEAT_MS;
+    return !isAlone && this.#hearing.steadyFrom(member) === undefined;
+  }
+
   /** It may know the report, and that one may count. */
   #isPossible(report: ReportFacts, member: MemberFacts, heartbeat: HeartbeatFacts): boolean {
     const { now } = this.#facts;
-    const { receiver, at } = report;
-    if (receiver.format !== member.format) return false;
+    const { receiver, at, restored } = report;
+    // a process of another version may have it in its state folder
+    if (![receiver, ...restored].some(({ format }) => format === member.format)) return false;
     // what has arrived at others since it hears nothing is not known to it
     const heardUntil = member.deafSince ?? Number.POSITIVE_INFINITY;
     if (receiver !== member && at > heardUntil && !report.known.has(member)) return false;
