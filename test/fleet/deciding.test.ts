@@ -523,6 +523,18 @@ describe("the newest report of a heartbeat", () => {
     assert.equal(old(true), 102_000);
   });
 
+  it("counts at its own member not much longer than the age allows, though its runner says for how long", () => {
+    for (const [validUntil, expected] of [
+      [100_000 + 10 * STALE, 90_000 + 33_000 + 5_000],
+      [110_000, 110_000],
+    ] as const) {
+      const bench = new Bench();
+      const record = heartbeat({ own: { vote: vote("passing", "own"), validUntil, reportedAt: 90_000 } });
+      bench.decide(record);
+      assert.equal(record.decision.validUntil, expected);
+    }
+  });
+
   it("is looked for again with each beat, while another member has a vote", () => {
     const bench = new Bench();
     const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });

@@ -344,6 +344,47 @@ describe("a heartbeat whose reports arrive at different members", () => {
     }
   });
 
+  for (const name of ["a", "b", "c"])
+    it(`is not passing at a member that has stood still since its last report: ${name}`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      const still = world.members.get(name);
+      assert.ok(still !== undefined);
+      report(still, OK);
+      await world.seconds(1);
+      still.connection.faults.isAway = true;
+      await world.seconds(10);
+      still.connection.faults.isAway = false;
+      await world.seconds(1.2);
+      still.clock.stop();
+      for (const member of [a, b, c]) if (member !== still) report(member, MISSED);
+      await world.seconds(63);
+      still.clock.continue();
+      report(still, MISSED);
+      for (let step = 0; step < 20; step += 1) {
+        await world.seconds(0.25);
+        assert.notEqual(still.state("nightly"), "passing", `${step}`);
+      }
+      assert.equal(still.state("nightly"), "failing");
+    });
+
+  for (const name of ["a", "b", "c"])
+    it(`is missed with its member, though another one has kept it while that one was drained: ${name}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      for (const member of [a, b, c]) report(member, MISSED);
+      const drained = world.members.get(name);
+      assert.ok(drained !== undefined);
+      drained.fleet.drain(true);
+      report(drained, OK);
+      await world.seconds(20);
+      drained.fleet.drain(false);
+      await world.seconds(39);
+      assert.equal(states(), "passing passing passing");
+      await world.seconds(1);
+      report(drained, MISSED);
+      await world.seconds(1);
+      assert.equal(states(), "failing failing failing");
+    });
+
   for (const first of ["a", "b", "c"])
     it(`is not passing after a failure that is too old, when an older report passed at ${first}, which has died`, async () => {
       const { world, a, b, c, report } = await fleet();

@@ -11,9 +11,11 @@
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
  *
- * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: the
- * reports before that one are too old too, also where their ages are known to the tolerance only. The report of a member that is dead or leaves counts on until it is as
- * old as the heartbeat allows. A member that stays adopts it, so that it is not lost with the records of the dead one.
+ * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
+ * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
+ *
+ * The report of a member that is dead or leaves counts on until it is as old as the heartbeat allows. A member that stays adopts
+ * it, so that it is not lost with the records of the dead one.
  */
 import type { Decision, Vote } from "../records/vote.js";
 
@@ -60,7 +62,7 @@ export function newestReport<Of extends HeartbeatVote>(
 ): Of | undefined {
   const missed = votes.filter(({ vote, order }) => isMissed(vote) && order > 0);
   const isOver = ({ order, byAge }: Of) =>
-    missed.some((later) => later.order > order && later.byAge >= byAge - delayMs);
+    missed.some((later) => later.order >= order && later.byAge >= byAge - delayMs);
   const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
   const recent = youngest(reports, toleranceMs + delayMs);

@@ -11,7 +11,7 @@ import type { FormerVote } from "../rules/agreement.js";
 import { type HeartbeatVote, isMissed } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { CheckRecord } from "./seats.js";
-import { liveReportValidity, maxReportAgeMs, reportValidity, validityOf } from "./validity.js";
+import { liveReportValidity, maxReportAgeMs, ownReportValidity, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -72,7 +72,8 @@ export class KnownVotes {
     if (adopted !== undefined) found.push({ ...adopted, byAge: adopted.validUntil, run: self, order });
     else if (own !== undefined) {
       const byAge = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
-      found.push({ ...own, byAge, run: self, order });
+      const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);
+      found.push({ ...own, validUntil, byAge, run: self, order });
     }
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);

@@ -95,7 +95,8 @@ export class OwnVotes {
     if (record.adopted !== undefined) {
       if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
       record.adopted = undefined;
-      if (record.own !== undefined) this.#set(record, record.own.vote, 0);
+      if (record.own === undefined) this.remove(record);
+      else this.#set(record, record.own.vote, 0);
       return true;
     }
     if (newest?.isKept !== true) return false;

@@ -56,6 +56,11 @@ export function liveReportValidity({ vouch }: Pick<HeardMember, "vouch">, beatMs
   return (vouch?.provenAt ?? Number.NEGATIVE_INFINITY) + BELIEVED_BEATS * beatMs;
 }
 
+/** The own runner says itself when its report is too old: also when it has stood still, it has so much time for that. */
+export function ownReportValidity(byAge: number, validUntil: number, beatMs: number): number {
+  return Math.min(validUntil, byAge + BELIEVED_BEATS * beatMs);
+}
+
 /** From its start, a member knows within so many beats what the others have said. */
 const LEARNING_BEATS = 5;
 

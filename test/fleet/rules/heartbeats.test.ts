@@ -38,7 +38,7 @@ describe("the newest report decides", () => {
     ["f2 p2", "passing", 1],
     ["p1 m9", "failing", 1],
     ["p9 m1", "passing", 0],
-    ["p9 m9", "passing", 0],
+    ["p9 m9", "failing", 1],
     ["m0 p0", "passing", 1],
     ["f1 m9", "failing", 1],
     ["p1 a9", "passing", 0],

@@ -229,6 +229,14 @@ describe("the newest report of a member that is gone", () => {
       assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
     });
 
+  it("leaves nothing behind at a member that has no vote of its own yet", () => {
+    const { votes, record, cell, clock } = setUp({ isHeartbeat: true });
+    votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
+    assert.equal(cell()?.order, 4);
+    assert.equal(votes.keep(record, undefined), true);
+    assert.equal(cell(), undefined);
+  });
+
   it("makes way for a report that arrives here", () => {
     const { votes, record, cast, cell, validUntil } = missed();
     votes.keep(record, { ...report, validUntil });
