@@ -9,7 +9,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Ledger } from "../exchange/ledger.js";
 import type { Cell, Vote } from "../records/vote.js";
-import { isSameReport } from "../rules/agreement.js";
+import { isSameReport, type OwnVote } from "../rules/agreement.js";
 import { ageToleranceMs, isMissed } from "../rules/heartbeats.js";
 import type { CheckRecord } from "./seats.js";
 import { maxReportAgeMs } from "./validity.js";
@@ -96,7 +96,7 @@ export class OwnVotes {
       if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
       record.adopted = undefined;
       if (record.own === undefined) this.remove(record);
-      else this.#set(record, record.own.vote, 0);
+      else this.#set(record, this.#agedVote(record.own), 0);
       return true;
     }
     if (newest?.isKept !== true) return false;
@@ -148,7 +148,15 @@ export class OwnVotes {
     if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
     if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
       return false;
-    return this.uptimeMs - cell.castAtMs < ageToleranceMs(record.definition.staleAfterMs);
+    // a report that was adopted was old when it was written
+    const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
+    return ageMs < ageToleranceMs(record.definition.staleAfterMs);
+  }
+
+  /** Written now, it says how old its report is. */
+  #agedVote({ vote, reportedAt }: OwnVote): Vote {
+    if (vote.state === "abstaining" || isMissed(vote) || reportedAt === undefined) return vote;
+    return { ...vote, ageMs: this.#deps.clock.now() - reportedAt };
   }
 
   #newest({ check, definition }: CheckRecord): number {

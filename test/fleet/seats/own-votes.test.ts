@@ -229,6 +229,23 @@ describe("the newest report of a member that is gone", () => {
       assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
     });
 
+  it("makes way for the own report of before, which is as old as it is", () => {
+    const { votes, record, cast, cell, clock } = setUp({ isHeartbeat: true });
+    cast({ ...BROKEN, ageMs: 0 });
+    clock.stall(20_000);
+    votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
+    clock.stall(5_000);
+    assert.equal(votes.keep(record, undefined), true);
+    assert.deepEqual(cell()?.vote, { ...BROKEN, ageMs: 25_000 });
+  });
+
+  it("makes way for a report that says the same: that one is younger", () => {
+    const { votes, record, cast, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    cast(OK);
+    assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
+  });
+
   it("leaves nothing behind at a member that has no vote of its own yet", () => {
     const { votes, record, cell, clock } = setUp({ isHeartbeat: true });
     votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
