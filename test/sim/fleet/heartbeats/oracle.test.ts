@@ -125,9 +125,9 @@ test("a report of a member that has died counts for a tenth longer, and no more"
   history.pass(10);
   history.facts.end(history.a, "is killed");
   history.pass(60);
-  assert.ok(!history.found.includes("false OK"));
+  assert.equal(history.found.includes("false OK"), false);
   history.pass(3);
-  assert.ok(history.found.includes("false OK"));
+  assert.equal(history.found.includes("false OK"), true);
 });
 
 test("a good state that no report allows is found, and one after a failure that is known", () => {
@@ -142,9 +142,9 @@ test("a good state that no report allows is found, and one after a failure that 
   failed.pass(1);
   failed.serve(failed.c, "passing");
   failed.pass(3.5);
-  assert.ok(!failed.found.includes("false OK"), "c may not know it yet");
+  assert.equal(failed.found.includes("false OK"), false, "c may not know it yet");
   failed.pass(2);
-  assert.ok(failed.found.includes("false OK"));
+  assert.equal(failed.found.includes("false OK"), true);
 });
 
 test("an older failure is no reason after a pass that is known", () => {
@@ -196,9 +196,9 @@ test("a report that is unknown again is found, at its own member at once and at 
   history.report(history.a, "pass");
   history.serve(history.b, "pending");
   history.pass(4);
-  assert.ok(!history.found.includes("false unknown"));
+  assert.equal(history.found.includes("false unknown"), false);
   history.pass(2);
-  assert.ok(history.found.includes("false unknown"));
+  assert.equal(history.found.includes("false unknown"), true);
 
   const own = new History();
   own.report(own.a, "pass");
