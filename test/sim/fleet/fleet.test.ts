@@ -49,7 +49,7 @@ test(`${WITH_HEARTBEATS.runs} fleets with random faults tell their heartbeats as
     if (run.faults.length > 0) failed.push(`repeat it with: ${run.repeat}\n${run.faults.join("\n")}`);
   });
   assert.deepEqual(failed, []);
-  assert.ok(reports > 3_000, "the jobs report enough");
+  assert.ok(reports > 1_000, "the jobs report enough");
 });
 
 test("the same seed gives the same fleet", async () => {
