@@ -26,7 +26,7 @@ export interface SeatVote {
 
 /** The vote of this member. */
 export interface OwnVote extends SeatVote {
-  /** Of a heartbeat: monotonic time of the last report. Its runner says itself when that is too old: the vote counts for longer. */
+  /** Of a heartbeat: monotonic time of the report, or of the first miss since. Its runner says itself when that is too old: the vote counts for longer. */
   readonly reportedAt?: number | undefined;
 }
 

@@ -31,6 +31,8 @@ export interface HeartbeatVote {
    * one. Of a miss: for the report that is missed since.
    */
   readonly byAge: number;
+  /** The member that has it did not get it in this process. */
+  readonly isHandedOn?: boolean;
 }
 
 /** How exactly a member knows the ages of reports, in milliseconds. */
@@ -61,8 +63,10 @@ export function newestReport<Of extends HeartbeatVote>(
   now: number,
 ): Of | undefined {
   const missed = votes.filter(({ vote, order }) => isMissed(vote) && order > 0);
-  const isOver = ({ order, byAge }: Of) =>
-    missed.some((later) => later.order >= order && later.byAge >= byAge - delayMs);
+  // with the same number, it is the one that was missed only when it was handed on
+  const isUpTo = (order: number, { order: own, isHandedOn }: Of) =>
+    order > own || (order === own && isHandedOn === true);
+  const isOver = (each: Of) => missed.some(({ order, byAge }) => isUpTo(order, each) && byAge >= each.byAge - delayMs);
   const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
   const recent = youngest(reports, toleranceMs + delayMs);

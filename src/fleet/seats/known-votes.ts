@@ -69,9 +69,11 @@ export class KnownVotes {
     const found: HeartbeatVote[] = [];
     const order = ownCell(check)?.order ?? 0;
     const { own, adopted } = record;
-    if (adopted !== undefined) found.push({ ...adopted, byAge: adopted.validUntil, run: self, order });
+    if (adopted !== undefined)
+      found.push({ ...adopted, byAge: adopted.validUntil, run: self, order, isHandedOn: true });
     else if (own !== undefined) {
-      const byAge = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
+      const castUntil = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
+      const byAge = isMissed(own.vote) ? castUntil - definition.staleAfterMs : castUntil;
       const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);
       found.push({ ...own, validUntil, byAge, run: self, order });
     }
@@ -82,7 +84,8 @@ export class KnownVotes {
       const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
       // a live member misses it itself, which is known while it is heard
       const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
-      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
+      const isHandedOn = (cell.vote.ageMs ?? 0) > 0;
+      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
     }
     return found;
   }

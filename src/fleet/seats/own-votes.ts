@@ -77,8 +77,10 @@ export class OwnVotes {
     const isRepeated = own !== undefined && saysSame(own.vote, vote);
     const isSame = isRepeated && !definition.isHeartbeat;
     if (!isRepeated) this.#supersede(record);
-    const isReport = definition.isHeartbeat && vote.state !== "abstaining" && !isMissed(vote);
-    const reportedAt = isReport ? this.#deps.clock.now() - (vote.ageMs ?? 0) : own?.reportedAt;
+    const isReport = vote.state !== "abstaining" && !isMissed(vote);
+    const isMissedAgain = own !== undefined && isMissed(own.vote);
+    const changedAt = isMissedAgain && !isReport ? own.reportedAt : this.#deps.clock.now() - (vote.ageMs ?? 0);
+    const reportedAt = definition.isHeartbeat ? changedAt : undefined;
     record.own = { vote: isSame ? own.vote : vote, validUntil, reportedAt };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
     if (definition.isHeartbeat) this.#castHeartbeat(record, vote);

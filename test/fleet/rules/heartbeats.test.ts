@@ -38,7 +38,7 @@ describe("the newest report decides", () => {
     ["f2 p2", "passing", 1],
     ["p1 m9", "failing", 1],
     ["p9 m1", "passing", 0],
-    ["p9 m9", "failing", 1],
+    ["p9 m9", "passing", 0],
     ["m0 p0", "passing", 1],
     ["f1 m9", "failing", 1],
     ["p1 a9", "passing", 0],
@@ -67,6 +67,14 @@ describe("the newest report", () => {
     assert.equal(newestReport(votes("m1 a2 P3"), PRECISION, NOW), undefined);
     assert.equal(newestReport(votes("m1 p2 a3"), PRECISION, NOW)?.order, 2);
   });
+
+  for (const isHandedOn of [false, true])
+    it(`is the one that is missed only when it was handed on, with the same number: ${isHandedOn}`, () => {
+      const [report, missed] = votes("p4 m4");
+      assert.ok(report !== undefined && missed !== undefined);
+      const newest = newestReport([{ ...report, isHandedOn }, missed], PRECISION, NOW);
+      assert.equal(newest?.order, isHandedOn ? undefined : 4);
+    });
 
   for (const [missedS, reportS, counts] of [
     [0, 0, false],
