@@ -535,6 +535,22 @@ describe("the newest report of a heartbeat", () => {
     }
   });
 
+  for (const isDead of [false, true])
+    it(`is over with a miss of the same number ${isDead ? "when its member is dead" : "at another member only when it is the same one"}`, () => {
+      const bench = new Bench();
+      const heard = { provenAt: 100_000, vouch: { provenAt: 100_000, stalest: 0 } };
+      for (const [name, state, castAtMs] of [
+        ["b", "passing", 9_000],
+        ["c", "failing", 40_000],
+      ] as const) {
+        const { run, ...member } = heardMember(name, heard, { uptimeMs: 40_000 });
+        bench.members.set(run, { run, ...member });
+        bench.cells.push({ run, cell: { definition: "d1", castAtMs, order: 4, vote: vote(state, "missed") } });
+      }
+      if (isDead) bench.dead.add(B.run);
+      assert.equal(bench.decide(heartbeat())[0], isDead ? "failing" : "passing");
+    });
+
   it("is looked for again with each beat, while another member has a vote", () => {
     const bench = new Bench();
     const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });

@@ -31,7 +31,7 @@ export interface HeartbeatVote {
    * one. Of a miss: for the report that is missed since.
    */
   readonly byAge: number;
-  /** The member that has it did not get it in this process. */
+  /** It did not arrive at a process that has it and lives: another one may have missed it in its place. */
   readonly isHandedOn?: boolean;
 }
 

@@ -84,7 +84,7 @@ export class KnownVotes {
       const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
       // a live member misses it itself, which is known while it is heard
       const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
-      const isHandedOn = (cell.vote.ageMs ?? 0) > 0;
+      const isHandedOn = (cell.vote.ageMs ?? 0) > 0 || !members.isAlive(member);
       found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
     }
     return found;
