@@ -62,6 +62,9 @@ export interface VoteFacts {
   restedAt: number | undefined;
 }
 
+/** Of 100,000 checks, more votes change at once than the log takes in that time: at the start, and when a member sees again. */
+const MASS_CHECKS_A_MS = 50;
+
 /** A vote that was removed is known for so long to those that hear. */
 const REMEMBERED_MS = SPREAD_MS + 2 * BEAT_MS;
 
@@ -302,9 +305,12 @@ export class Facts {
   readonly #removed: RestedVote[] = [];
   /** After so much time, no member may follow a vote. */
   readonly #followedMs: number;
+  /** How much longer the votes on all checks take than the vote on one. */
+  readonly massMs: number;
 
   constructor(checks: readonly CheckOptions[]) {
     this.checks = checks.map((options) => new CheckFacts(options));
+    this.massMs = Math.floor(checks.length / MASS_CHECKS_A_MS);
     this.#followedMs = Math.max(...this.checks.map(({ staleAfterMs }) => staleAfterMs)) + CATCH_UP_MS;
   }
 
@@ -567,7 +573,7 @@ export class Facts {
    * and for those that come meanwhile: a lease after its first word, it waits no more.
    */
   hasCaughtUp(member: MemberFacts): boolean {
-    const heardMs = this.now - (member.reachedSince ?? this.now);
+    const heardMs = this.now - (member.reachedSince ?? this.now) - this.massMs;
     if (heardMs < CATCH_UP_MS) return false;
     if (heardMs >= LEASE_MS + BEAT_MS) return true;
     const silentFrom = heardMs < CATCH_UP_MS + BEAT_MS ? member.unstableFrom - LEASE_MS : this.now;

@@ -10,8 +10,8 @@ export class Hearing {
 
   /** Votes that were cast before this time are known to the member, or by the member. */
   knownFrom(member: MemberFacts): number {
-    const { now } = this.#facts;
-    return (this.steadyFrom(member) === undefined ? member.unstableFrom : now) - SPREAD_MS - 500;
+    const { now, massMs } = this.#facts;
+    return (this.steadyFrom(member) === undefined ? member.unstableFrom : now) - SPREAD_MS - 500 - massMs;
   }
 
   /** Since when a member hears all: `undefined` while it does not, or has just begun to. */

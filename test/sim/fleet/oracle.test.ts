@@ -718,3 +718,45 @@ for (const [title, state, end, afterS, isFound] of [
     history.serve(c, "pending");
     assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
   });
+
+for (const [title, copies, isBack, seconds, isFound] of [
+  ["while one that is back may see it fail too", 3, true, 4, false],
+  ["no longer than that one may take", 3, true, 13, true],
+  ["not when none is back", 3, false, 4, true],
+  ["not when its copies are there", 1, true, 4, true],
+] as const)
+  test(`a check may stay failing beside a pass, ${title}: ${isFound ? "found after" : "also after"} ${seconds} s`, () => {
+    const history = new History({ copies, agree: Math.min(copies, 2) });
+    const [a, b, c] = history.members;
+    history.facts.cut(c, true);
+    history.facts.turn(history.check, "down");
+    for (const voter of [a, b]) history.vote(voter, "failing");
+    for (const member of [a, b]) history.serve(member, "failing");
+    history.pass(20);
+    history.facts.turn(history.check, "up");
+    history.vote(a, "passing");
+    if (copies === 1) history.vote(b, "passing");
+    else history.facts.cut(b, true);
+    history.silence(b);
+    if (isBack) history.facts.cut(c, false);
+    history.pass(seconds);
+    const down = history.oracle.faults.find((fault) => fault.includes("false down, at a"));
+    assert.equal(down !== undefined, isFound, history.oracle.faults[0]);
+  });
+
+test("a member of many checks takes longer to catch up", () => {
+  for (const [checks, ms] of [
+    [1, 3_500],
+    [100_000, 5_500],
+  ] as const) {
+    const facts = new Facts(Array.from({ length: checks }, (_, index) => ({ ...CHECK, index })));
+    const member = new MemberFacts({
+      ...{ name: "a", run: "run-a", variant: 0, format: 1, probesAll: true, now: 0, hears: true },
+    });
+    facts.join(member);
+    facts.now = ms - 1;
+    assert.equal(facts.hasCaughtUp(member), false);
+    facts.now = ms;
+    assert.equal(facts.hasCaughtUp(member), true);
+  }
+});

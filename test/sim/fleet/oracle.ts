@@ -347,8 +347,10 @@ export class Oracle {
   /** A new owner has no result yet, or the first one is not yet known. Each member is one, once the list of members has settled. */
   #isAwaited(member: MemberFacts, check: CheckFacts): boolean {
     const { now, members } = this.#facts;
-    if (check.scope === "each")
+    const isShort = this.#isShort(member, check);
+    if (check.scope === "each" || isShort)
       for (const voter of members) {
+        if (isShort && this.#hearing.goneAt(voter, member) !== undefined) continue;
         const isOwner = voter.isProbing && voter.isCandidate && this.#isSameDefinition(voter, member, check);
         const hasResult = (check.votes.get(voter)?.firstResultAt ?? now) < now;
         const learnedAt = Math.max(voter.startedAt, voter.reachedSince ?? now);
@@ -360,10 +362,20 @@ export class Oracle {
     return false;
   }
 
+  /** Some see it fail, and fewer than its copies are there: one that has come, or is back, may be an owner and see it fail too. */
+  #isShort(member: MemberFacts, check: CheckFacts): boolean {
+    const heard = [...check.votes].filter(
+      ([voter]) => this.#isSameDefinition(voter, member, check) && this.#hearing.goneAt(voter, member) === undefined,
+    );
+    const isFailing = check.scope === "shared" && [...check.votes.values()].some(({ state }) => state === "failing");
+    return isFailing && heard.length < check.copies;
+  }
+
   /** What voters see pass is not unknown to a member that can know it. */
   #checkPending(member: MemberFacts, check: CheckFacts, hasServed: boolean): void {
     const { now } = this.#facts;
-    if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
+    const { massMs } = this.#facts;
+    if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS + massMs) return;
     const from = this.#hearing.knownFrom(member);
     const deafMs = now - (member.deafSince ?? now);
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
@@ -425,13 +437,13 @@ export class Oracle {
   }
 
   #checkCalm(): void {
-    const { now, members, checks } = this.#facts;
+    const { now, members, checks, massMs } = this.#facts;
     const steady = members.filter((member) => member.isProbing && this.#hearing.steadyFrom(member) !== undefined);
     // by what the group of a member in a check follows from
     const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
     const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
     for (const check of checks) {
-      if (check.scope === "local" || now - check.changedAt < SPREAD_MS + ROUNDING_MS) continue;
+      if (check.scope === "local" || now - check.changedAt < SPREAD_MS + massMs + ROUNDING_MS) continue;
       if (check.isVaried && this.#calmMs(check) <= CALM_MS) continue;
       // what was right stays right, until something changes
       if (check.judgedAt > Math.max(check.changedAt, check.servedAt, this.#facts.disturbancesOf(check).lastAt))
