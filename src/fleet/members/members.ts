@@ -74,15 +74,20 @@ const RECENT_BEATS_BESIDE_LEASE = 3;
 /** Silence counts from the read, not from the beat. So a lease is over when less than half a beat is left of it. */
 const LEASE_TOLERANCE_BEATS = 0.5;
 
+interface SentBeat {
+  readonly counter: number;
+  /** Monotonic time. */
+  readonly at: number;
+}
+
 export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<Run, HeardMember>();
   #lastReadAt: number | undefined;
   /** The first read after a time in which this member has heard nothing for a lease. */
   #returnedAt = Number.NEGATIVE_INFINITY;
-  /** The counters of the last own beats that the store has taken, the oldest first: of beats that were due. */
-  readonly #sent: number[] = [];
-  #sentAt = Number.NEGATIVE_INFINITY;
+  /** The last own beats that the store has taken, the oldest first: of beats that were due. */
+  readonly #sent: SentBeat[] = [];
   /** Beats whose counter was smaller than one that was read before. */
   replayed = 0;
   #past: ReadonlySet<Run> = new Set();
@@ -100,9 +105,8 @@ export class Members {
    */
   sent(counter: number, at: number): void {
     const { leaseMs, beatMs } = this.#options;
-    if (at < this.#sentAt + beatMs / 2) return;
-    this.#sentAt = at;
-    this.#sent.push(counter);
+    if (at < (this.#sent.at(-1)?.at ?? Number.NEGATIVE_INFINITY) + beatMs / 2) return;
+    this.#sent.push({ counter, at });
     if (this.#sent.length > Math.ceil(leaseMs / beatMs) + RECENT_BEATS_BESIDE_LEASE) this.#sent.shift();
   }
 
@@ -202,6 +206,7 @@ export class Members {
     }
     if (heard.counter < before.counter) this.replayed += 1;
     const hasHeard = this.#hasHeardThis(heard);
+    const afterAt = this.#isAfter(heard, read.provenAt) ? read.provenAt : Number.NEGATIVE_INFINITY;
     const isRecent = hasHeard === "lately" || (hasHeard === "never" && !before.isConfirmed);
     if (heard.counter <= before.counter || !isRecent) {
       this.#miss({ ...before, counter: Math.max(before.counter, heard.counter) }, read.silentMs);
@@ -210,7 +215,7 @@ export class Members {
     const after = namedBy(heard);
     // both are bounds from below: it beat after the last read, and its own clock says how much later than its last beat
     const byItsClock = before.provenAt + (after.beat?.uptimeMs ?? 0) - (before.beat?.uptimeMs ?? 0);
-    const provenAt = Math.min(read.now, Math.max(read.provenAt, byItsClock));
+    const provenAt = Math.min(read.now, Math.max(afterAt, byItsClock));
     this.#members.set(heard.run, {
       ...after,
       isConfirmed: hasHeard === "lately",
@@ -227,7 +232,18 @@ export class Members {
     if (format !== FORMAT) return "lately";
     const counter = heard?.get(this.#options.run);
     if (counter === undefined) return "never";
-    return counter >= (this.#sent[0] ?? 0) ? "lately" : "long ago";
+    return counter >= (this.#sent[0]?.counter ?? 0) ? "lately" : "long ago";
+  }
+
+  /**
+   * Whether a beat that the last read has not given was made after it. A store that changes its server may have given an older
+   * one before. So it must have heard what this member has sent shortly before that read.
+   */
+  #isAfter({ heard, format }: HeardBeat, readAt: number): boolean {
+    if (format !== FORMAT) return true;
+    const counter = heard?.get(this.#options.run) ?? Number.NEGATIVE_INFINITY;
+    const limit = readAt - RECENT_BEATS_BESIDE_LEASE * this.#options.beatMs;
+    return this.#sent.some((sent) => sent.counter <= counter && sent.at >= limit);
   }
 
   #miss(member: HeardMember, silentMs: number): void {

@@ -21,13 +21,16 @@ function beat(counter: number, change: Partial<Beat> = {}): Beat {
   };
 }
 
-/** Reads at these times: each with the counter that is read, or without a beat. */
+/** Reads at these times: each with the counter that is read, or without a beat. The own beat of each round was heard. */
 function heard(
   reads: readonly (readonly [at: number, counter: number | undefined, change?: Partial<Beat>])[],
 ): Members {
   const members = new Members(OPTIONS);
-  for (const [at, counter, change] of reads)
-    members.hear(counter === undefined ? [] : [beat(counter, change)], at, at + 10);
+  for (const [index, [at, counter, change]] of reads.entries()) {
+    members.sent(index + 1, at);
+    const own = { heard: new Map([["self", index + 1]]), ...change };
+    members.hear(counter === undefined ? [] : [beat(counter, own)], at, at + 10);
+  }
   return members;
 }
 
@@ -199,6 +202,27 @@ describe("the time at which a member was certainly alive", () => {
   ];
   for (const [title, reads, at] of proven) it(title, () => assert.equal(heard(reads).get("r")?.provenAt, at));
 
+  const switched: readonly (readonly [title: string, heardOwn: number, provenAt: number])[] = [
+    ["has heard what was sent a beat before the last read: it is not older than that read", 29, 30_000],
+    ["has heard what was sent three beats before", 27, 30_000],
+    ["has heard nothing later than four beats before: it is as old as its clock says", 26, 22_000],
+    ["has heard nothing since the last beat of before: it is as old as its clock says", 12, 22_000],
+  ];
+  for (const [title, heardOwn, provenAt] of switched)
+    it(`of a beat that a store had not given before, and that ${title}`, () => {
+      const members = new Members({ ...OPTIONS, leaseMs: 50_000 }); // what was sent for long counts as lately
+      for (let own = 1; own <= 30; own += 1) {
+        members.sent(own, own * 1_000);
+        // with each read after the tenth, the store gives an older beat
+        const counter = Math.min(own, 10);
+        members.hear([beat(counter, { heard: new Map([["self", own]]) })], own * 1_000, own * 1_000);
+      }
+      members.sent(31, 31_000);
+      const change = { uptimeMs: 23_000, heard: new Map([["self", heardOwn]]) };
+      members.hear([beat(23, change)], 31_000, 31_000);
+      assert.equal(members.get("r")?.provenAt, provenAt);
+    });
+
   it("is told apart from the time of the read", () => {
     assert.equal(
       heard([
@@ -223,8 +247,11 @@ describe("after a lease without a word, the votes of a member are of the time be
     it(title, () => {
       const members = new Members(OPTIONS);
       const seen: boolean[] = [];
+      let own = 0;
       const hear = (counter: number, at: number) => {
-        members.hear([beat(counter)], at, at);
+        own += 1;
+        members.sent(own, at);
+        members.hear([beat(counter, { heard: new Map([["self", own]]) })], at, at);
         members.vouch("r");
         seen.push(members.hasOtherPast);
       };

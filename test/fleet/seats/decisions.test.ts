@@ -126,6 +126,7 @@ class Table {
     this.#cells.push({ run, cell: { definition: CHECK.digest, castAtMs: 0, order: 0, vote: voteOf(state) } });
     const { beat, ...rest } = member(1 - until / 30_000);
     if (beat === undefined) throw new Error("it is understood");
+    this.#members.sent(1, 0);
     // the second beat after a read at the time 0 is not older than that
     for (const [at, counter] of [
       [-1, 1],
@@ -142,6 +143,7 @@ class Table {
     const now = this.clock.now();
     const { beat, ...rest } = member(1 - until / 30_000);
     if (beat === undefined) throw new Error("it is understood");
+    this.#members.sent(1, now - 1);
     for (const [at, counter] of [
       [now - 1, 4],
       [now, 5],
