@@ -20,7 +20,7 @@ import { agePrecision, isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from
 
 export interface DecisionsDeps extends KnownVotesDeps {
   readonly clock: Clock;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "deafAt" | "isPast">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
   readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
   readonly isCatchingUp: () => boolean;
@@ -118,7 +118,7 @@ export class Decisions {
     let due = owners.size;
     for (const vote of this.#known.on(record)) {
       const { run, isAlive } = vote;
-      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record, now)) continue;
+      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
       if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
@@ -167,7 +167,7 @@ export class Decisions {
     if (this.isAlone || isShort || record.owners.length === 0) return undefined;
     const owners: SeatVote[] = [];
     for (const { run } of record.owners) {
-      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record, now);
+      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record);
       if (!countsNow(seat, now)) return undefined;
       owners.push(seat);
     }
@@ -176,14 +176,14 @@ export class Decisions {
   }
 
   /** Of another member that is alive. */
-  #voteOf(owner: Run, record: CheckRecord, now: number): SeatVote | undefined {
+  #voteOf(owner: Run, record: CheckRecord): SeatVote | undefined {
     const { check, definition } = record;
     const { members, votes, beatMs } = this.#deps;
     for (const { run, cell } of votes(check)) {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
-      if (this.#isDoubted({ run, vote: cell.vote }, record, now) || members.isPast(member)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record) || members.isPast(member)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -204,17 +204,15 @@ export class Decisions {
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
-    const goneAt = this.#goneAt(now);
+    const detachedAt = this.#deps.detachedAt();
     const isDeaf = this.#deps.members.isDeaf(now);
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#known.on(record)) {
-      if (this.#isDoubted(vote, record, now)) {
+      if (this.#isDoubted(vote, record)) {
         // it counts again when its member is heard
-        if (ownSeenAt <= goneAt || (vote.isAlive && !isDeaf)) reviewAt = now;
-        if (ownSeenAt > goneAt) continue;
+        if (ownSeenAt <= detachedAt || (vote.isAlive && !isDeaf)) reviewAt = now;
+        if (ownSeenAt > detachedAt) continue;
       }
-      // while the store gives beats but takes no votes, one that was told since it was gone counts, until no beat comes either
-      if (this.isAlone && isFailing(vote.vote) && vote.run !== self) reviewAt = now;
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;
       else former.push(vote);
@@ -238,17 +236,11 @@ export class Decisions {
   }
 
   /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
-  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord, now: number): boolean {
+  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
     if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
     const member = this.#deps.members.get(run);
     // the last beat of a member that has died may still be in a store that is back
-    return member !== undefined && member.provenAt < this.#goneAt(now);
-  }
-
-  /** Since when there was no word of the others. A member that is detached may hear some in between. */
-  #goneAt(now: number): number {
-    const { detachedAt, members } = this.#deps;
-    return Math.max(detachedAt(), this.isAlone ? members.deafAt(now) : Number.NEGATIVE_INFINITY);
+    return member !== undefined && member.provenAt < this.#deps.detachedAt();
   }
 }
 
