@@ -150,8 +150,8 @@ export class Fleet {
   vote(check: string, vote: Vote, validUntil: number): void {
     const record = this.#seats.get(check);
     if (record === undefined || record.role === "resting") return;
-    const isNews = this.#votes.cast(record, vote, validUntil);
-    if (isNews || this.#decisions.isRunningOut(record)) this.#decisions.decide(record);
+    if (this.#votes.cast(record, vote, validUntil)) this.#decisions.decide(record);
+    else this.#decisions.prolong(record);
   }
 
   start(): void {

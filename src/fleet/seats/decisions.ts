@@ -54,8 +54,16 @@ export class Decisions {
     this.#review += 1;
   }
 
-  /** Decides, and tells it when that is news. */
-  decide(record: CheckRecord): void {
+  /** After an own result that says the same as before: tells what runs out again. Whether it is another state is decided with the next beat. */
+  prolong(record: CheckRecord): void {
+    if (this.#isRunningOut(record, this.#deps.clock.now())) this.decide(record, true);
+  }
+
+  /**
+   * Decides, and tells it when that is news.
+   * @param isSameOnly tells no other state: the votes of others may have ended just before the beat that renews them
+   */
+  decide(record: CheckRecord, isSameOnly = false): void {
     const { clock, isCatchingUp, isBehind, tell } = this.#deps;
     const before = record.decision;
     const isLocal = record.definition.scope === "local";
@@ -71,16 +79,20 @@ export class Decisions {
     // what is known under another definition alone, perhaps of another target, is not told
     if (isUntold && (after === before || after.state === "pending")) return;
     const isSame = !isUntold && isSameDecision(before, after);
+    if (isSameOnly && !isSame) {
+      record.reviewAt = now;
+      return;
+    }
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
     const isLonger = record.decision.validUntil > record.toldUntil;
-    if (isSame && !(isLonger && this.isRunningOut(record, now))) return;
+    if (isSame && !(isLonger && this.#isRunningOut(record, now))) return;
     record.toldUntil = record.decision.validUntil;
     tell(record.check, record.decision);
   }
 
   /** Whether what was told ends so soon that it is told again, when the votes carry it for longer. */
-  isRunningOut({ toldUntil, definition }: CheckRecord, now = this.#deps.clock.now()): boolean {
+  #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
     return toldUntil - now < renewalMs(definition, this.#deps.beatMs);
   }
 
@@ -91,7 +103,7 @@ export class Decisions {
     let count = 0;
     for (const record of records) {
       const isDue = record.review !== this.#review || now >= record.reviewAt;
-      if (isDue || this.isRunningOut(record, now)) this.decide(record);
+      if (isDue || this.#isRunningOut(record, now)) this.decide(record);
       count += 1;
       if (count % CHECKS_A_STEP !== 0) continue;
       yield;
