@@ -26,7 +26,6 @@ import { Orders } from "./orders/orders.js";
 import { OwnBeat } from "./own-beat.js";
 import { FleetCodec } from "./records/codec.js";
 import type { Definition, Vote } from "./records/vote.js";
-import { ownersOf } from "./rules/assignment.js";
 import { Decisions } from "./seats/decisions.js";
 import { HandOver } from "./seats/hand-over.js";
 import { OwnVotes } from "./seats/own-votes.js";
@@ -274,8 +273,7 @@ export class Fleet {
     yield* this.#standIn.take();
     yield* this.#handOver.releaseAll();
     for (const record of this.#seats.heartbeats()) {
-      const isKeeper = ownersOf(record.hash, 1, record.owners)[0]?.run === this.run;
-      if (this.#votes.keep(record, this.#decisions.newestReport(record), isKeeper)) this.#decisions.decide(record);
+      if (this.#votes.keep(record, this.#decisions.newestReport(record))) this.#decisions.decide(record);
       yield;
     }
   }

@@ -459,7 +459,7 @@ describe("the newest report of a heartbeat", () => {
   it("decides, at whichever member it has arrived", () => {
     const bench = new Bench();
     bench.ownCell = { definition: "d1", castAtMs: 0, order: 4, vote: vote("passing") };
-    const record = heartbeat({ own: bench.own("passing") });
+    const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });
     reports(bench, "b", 5, {}, "failing");
     assert.deepEqual(bench.decide(record), ["failing", "b"]);
     const { run, isOwn, isStaying } = { run: "", ...bench.decisions.newestReport(record) };
@@ -510,7 +510,7 @@ describe("the newest report of a heartbeat", () => {
       const member = heardMember(
         "b",
         { provenAt: 100_000, vouch: { provenAt: 100_000, stalest: 0 } },
-        { uptimeMs: 29_000 },
+        { uptimeMs: 40_000 },
       );
       bench.members.set(member.run, member);
       if (isDead) bench.dead.add(B.run);
@@ -519,13 +519,41 @@ describe("the newest report of a heartbeat", () => {
       bench.decide(record);
       return record.decision.validUntil;
     };
-    assert.equal(old(false), 130_000, "a live member misses it itself");
-    assert.equal(old(true), 113_000);
+    assert.equal(old(false), 105_000, "a live member misses it itself, for as long as it is heard");
+    assert.equal(old(true), 102_000);
   });
+
+  it("counts at its own member not much longer than the age allows, though its runner says for how long", () => {
+    for (const [validUntil, expected] of [
+      [100_000 + 10 * STALE, 90_000 + 33_000 + 5_000],
+      [110_000, 110_000],
+    ] as const) {
+      const bench = new Bench();
+      const record = heartbeat({ own: { vote: vote("passing", "own"), validUntil, reportedAt: 90_000 } });
+      bench.decide(record);
+      assert.equal(record.decision.validUntil, expected);
+    }
+  });
+
+  for (const isDead of [false, true])
+    it(`is over with a miss of the same number ${isDead ? "when its member is dead" : "at another member only when it is the same one"}`, () => {
+      const bench = new Bench();
+      const heard = { provenAt: 100_000, vouch: { provenAt: 100_000, stalest: 0 } };
+      for (const [name, state, castAtMs] of [
+        ["b", "passing", 9_000],
+        ["c", "failing", 40_000],
+      ] as const) {
+        const { run, ...member } = heardMember(name, heard, { uptimeMs: 40_000 });
+        bench.members.set(run, { run, ...member });
+        bench.cells.push({ run, cell: { definition: "d1", castAtMs, order: 4, vote: vote(state, "missed") } });
+      }
+      if (isDead) bench.dead.add(B.run);
+      assert.equal(bench.decide(heartbeat())[0], isDead ? "failing" : "passing");
+    });
 
   it("is looked for again with each beat, while another member has a vote", () => {
     const bench = new Bench();
-    const record = heartbeat({ own: bench.own("passing") });
+    const record = heartbeat({ own: { ...bench.own("passing"), reportedAt: bench.clock.now() } });
     bench.decide(record);
     assert.equal(record.reviewAt, Number.POSITIVE_INFINITY);
     reports(bench, "b", 1);

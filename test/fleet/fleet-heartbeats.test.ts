@@ -12,6 +12,9 @@ const OK: Vote = { state: "passing", reason: undefined, ageMs: 0 };
 const BROKEN: Vote = { state: "failing", reason: "reported", ageMs: 0 };
 const MISSED: Vote = { state: "failing", reason: "missed" };
 
+/** As for any check: the runner of a member says itself when a report is too old. */
+const STALE_MS = 3 * TTL_MS + 2_000;
+
 /** A fleet whose members have no runner of their own: the test reports, and says what is missed. */
 async function fleet() {
   const world = new World();
@@ -19,7 +22,7 @@ async function fleet() {
   const [a, b, c] = await world.grow(3, [BEAT]);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
   const report = (member: TestMember, vote: Vote) =>
-    member.vote("nightly", vote, world.clock.now() + TTL_MS - (vote.ageMs ?? 0));
+    member.vote("nightly", vote, world.clock.now() + STALE_MS - (vote.ageMs ?? 0));
   const states = () => [a, b, c].map((member) => member.state("nightly")).join(" ");
   return { world, a, b, c, report, states };
 }
@@ -213,6 +216,27 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.equal(states(), "passing passing passing");
   });
 
+  for (const [ttlMs, newTtlMs, changedS, passingS, failingS] of [
+    [4 * TTL_MS, TTL_MS / 2, 18, 31, 36],
+    [TTL_MS, 4 * TTL_MS, 58, 260, 268],
+  ] as const)
+    it(`counts the report of a member that was killed as long as the new ttl allows: ${newTtlMs / 1_000} s`, async () => {
+      const world = new World();
+      world.isSilent = true;
+      const [a, b, c] = await world.grow(3, [{ ...BEAT, staleAfterMs: ttlMs }]);
+      assert.ok(a !== undefined && b !== undefined && c !== undefined);
+      a.vote("nightly", OK);
+      await world.seconds(1);
+      a.kill();
+      await world.seconds(changedS - 1);
+      for (const member of [b, c]) member.fleet.define([{ ...BEAT, staleAfterMs: newTtlMs }]);
+      for (const member of [b, c]) member.vote("nightly", MISSED, world.clock.now() + 10 * STALE_MS);
+      await world.seconds(passingS - changedS);
+      assert.deepEqual([b.state("nightly"), c.state("nightly")], ["passing", "passing"]);
+      await world.seconds(failingS - passingS);
+      assert.deepEqual([b.state("nightly"), c.state("nightly")], ["failing", "failing"]);
+    });
+
   it("keeps the report of a member that was killed, though another member has not this check", async () => {
     for (const lacking of ["a", "b", "c"]) {
       const world = new World();
@@ -286,6 +310,124 @@ describe("a heartbeat whose reports arrive at different members", () => {
     await world.seconds(15);
     assert.deepEqual([b.state("nightly"), c.state("nightly")], ["failing", "failing"]);
   });
+
+  for (const [title, cutOff] of [
+    ["another member", "b"],
+    ["two others", "b c"],
+    ["all members", "a b c"],
+  ] as const)
+    it(`does not count longer for those that do not hear its member: ${title}`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      report(a, OK);
+      await world.seconds(50);
+      for (const member of [a, b, c]) if (cutOff.includes(member.name)) member.connection.faults.isAway = true;
+      await world.seconds(9);
+      assert.deepEqual([a.state("nightly"), b.state("nightly")], ["passing", "passing"]);
+      for (const member of [a, b, c]) report(member, MISSED);
+      await world.seconds(8);
+      assert.deepEqual([a.state("nightly"), b.state("nightly")], ["failing", "failing"]);
+    });
+
+  it("is failing after a failure that is too old, though an older report passed at a member that is not heard", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    await world.seconds(3);
+    report(b, BROKEN);
+    await world.seconds(50);
+    b.connection.faults.isAway = true;
+    for (const member of [a, c]) report(member, MISSED);
+    await world.seconds(9);
+    report(b, MISSED);
+    for (let second = 0; second < 50; second += 1) {
+      await world.seconds(1);
+      assert.equal(b.state("nightly"), "failing");
+    }
+  });
+
+  for (const name of ["a", "b", "c"])
+    it(`is not passing at a member that has stood still since its last report: ${name}`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      const still = world.members.get(name);
+      assert.ok(still !== undefined);
+      report(still, OK);
+      await world.seconds(1);
+      still.connection.faults.isAway = true;
+      await world.seconds(10);
+      still.connection.faults.isAway = false;
+      await world.seconds(1.2);
+      still.clock.stop();
+      for (const member of [a, b, c]) if (member !== still) report(member, MISSED);
+      await world.seconds(63);
+      still.clock.continue();
+      report(still, MISSED);
+      for (let step = 0; step < 20; step += 1) {
+        await world.seconds(0.25);
+        assert.notEqual(still.state("nightly"), "passing", `${step}`);
+      }
+      assert.equal(still.state("nightly"), "failing");
+    });
+
+  for (const name of ["a", "b", "c"])
+    it(`is missed with its member, though another one has kept it while that one was drained: ${name}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      for (const member of [a, b, c]) report(member, MISSED);
+      const drained = world.members.get(name);
+      assert.ok(drained !== undefined);
+      drained.fleet.drain(true);
+      report(drained, OK);
+      await world.seconds(20);
+      drained.fleet.drain(false);
+      await world.seconds(39);
+      assert.equal(states(), "passing passing passing");
+      await world.seconds(1);
+      report(drained, MISSED);
+      await world.seconds(1);
+      assert.equal(states(), "failing failing failing");
+    });
+
+  for (const first of ["a", "b", "c"])
+    it(`is not passing after a failure that is too old, when an older report passed at ${first}, which has died`, async () => {
+      const { world, a, b, c, report } = await fleet();
+      const [dead, other, third] = [a, b, c].sort((one, two) => placeIn(first, one) - placeIn(first, two));
+      assert.ok(dead !== undefined && other !== undefined && third !== undefined);
+      report(dead, OK);
+      await world.seconds(2);
+      report(other, BROKEN);
+      report(third, MISSED);
+      await world.seconds(28);
+      dead.kill();
+      await world.seconds(32);
+      report(other, MISSED);
+      for (let step = 0; step < 30; step += 1) {
+        await world.seconds(0.5);
+        assert.deepEqual([other.state("nightly"), third.state("nightly")], ["failing", "failing"], `${step}`);
+      }
+    });
+
+  for (const name of ["a", "b", "c"])
+    it(`keeps the report of ${name}, which was killed and is started again at once, also where it was not heard`, async () => {
+      const world = new World();
+      world.isSilent = true;
+      const long = { ...BEAT, staleAfterMs: 4 * TTL_MS };
+      const members = await world.grow(3, [long]);
+      const killed = members.find((member) => member.name === name);
+      assert.ok(killed !== undefined);
+      killed.vote("nightly", OK);
+      await world.seconds(2);
+      killed.kill();
+      world.add(name, [long]);
+      await world.seconds(20);
+      const { writtenCells } = world.store.counts;
+      for (let second = 0; second < 70; second += 1) {
+        await world.seconds(1);
+        for (const member of world.members.values())
+          assert.equal(member.state("nightly"), "passing", `${member.name} after ${second} s`);
+      }
+      assert.ok(
+        world.store.counts.writtenCells - writtenCells <= 2,
+        `${world.store.counts.writtenCells - writtenCells}`,
+      );
+    });
 
   it("is pending before the first report", async () => {
     const { states } = await fleet();

@@ -24,6 +24,12 @@ export interface SeatVote {
   readonly isPast?: boolean;
 }
 
+/** The vote of this member. */
+export interface OwnVote extends SeatVote {
+  /** Of a heartbeat: monotonic time of the report, or of the first miss since. Its runner says itself when that is too old: the vote counts for longer. */
+  readonly reportedAt?: number | undefined;
+}
+
 /** The vote of a member that is no owner. */
 export interface FormerVote extends SeatVote {
   readonly run: Run;

@@ -11,8 +11,11 @@
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
  *
- * `missed` is no report. It counts when no member has one. The report of a member that is dead or leaves counts on until it is as
- * old as the heartbeat allows. A member that stays adopts it, so that it is not lost with the records of the dead one.
+ * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
+ * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
+ *
+ * The report of a member that is dead or leaves counts on until it is as old as the heartbeat allows. A member that stays adopts
+ * it, so that it is not lost with the records of the dead one.
  */
 import type { Decision, Vote } from "../records/vote.js";
 
@@ -23,8 +26,13 @@ export interface HeartbeatVote {
   /** 0: a report of an earlier process. */
   readonly order: number;
   readonly run: string;
-  /** Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last one. */
+  /**
+   * Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last
+   * one. Of a miss: for the report that is missed since.
+   */
   readonly byAge: number;
+  /** It did not arrive at a process that has it and lives: another one may have missed it in its place. */
+  readonly isHandedOn?: boolean;
 }
 
 /** How exactly a member knows the ages of reports, in milliseconds. */
@@ -54,9 +62,12 @@ export function newestReport<Of extends HeartbeatVote>(
   { toleranceMs, delayMs }: AgePrecision,
   now: number,
 ): Of | undefined {
-  const reports = votes.filter(
-    ({ vote, validUntil }) => vote.state !== "abstaining" && !isMissed(vote) && validUntil > now,
-  );
+  const missed = votes.filter(({ vote, order }) => isMissed(vote) && order > 0);
+  // with the same number, it is the one that was missed only when it was handed on
+  const isUpTo = (order: number, { order: own, isHandedOn }: Of) =>
+    order > own || (order === own && isHandedOn === true);
+  const isOver = (each: Of) => missed.some(({ order, byAge }) => isUpTo(order, each) && byAge >= each.byAge - delayMs);
+  const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
   const recent = youngest(reports, toleranceMs + delayMs);
   const order = Math.max(...recent.map((vote) => vote.order));
@@ -65,6 +76,10 @@ export function newestReport<Of extends HeartbeatVote>(
     delayMs,
   );
   return last.reduce((one, other) => (other.run > one.run ? other : one));
+}
+
+function isReport(vote: Vote): boolean {
+  return vote.state !== "abstaining" && !isMissed(vote);
 }
 
 /** Those that are older than the youngest one by at most `withinMs`. */

@@ -7,16 +7,17 @@
  */
 import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
-import type { Members } from "../members/members.js";
+import type { HeardMember, Members } from "../members/members.js";
 import { type FleetMembership, goesFirst } from "../members/membership.js";
 import type { Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
+import { ownersOf } from "../rules/assignment.js";
 import { heartbeatDecision, newestReport } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import { KnownVotes, type KnownVotesDeps } from "./known-votes.js";
 import type { KeptReport } from "./own-votes.js";
 import { type CheckRecord, UNTOLD } from "./seats.js";
-import { agePrecision, isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
+import { agePrecision, hasKnown, isSilent, MIN_RENEWAL_BEATS, renewalMs, validityOf } from "./validity.js";
 
 export interface DecisionsDeps extends KnownVotesDeps {
   readonly clock: Clock;
@@ -119,7 +120,9 @@ export class Decisions {
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
-    return { ...newest, validUntil: newest.byAge, isOwn: newest.run === self, isStaying };
+    const isOwn = newest.run === self;
+    const isKept = !isOwn && !isStaying && member !== undefined && this.#isKeeper(record, member);
+    return { ...newest, validUntil: newest.byAge, isOwn, isStaying, isKept };
   }
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */
@@ -134,6 +137,13 @@ export class Decisions {
       if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
+  }
+
+  /** Of the owners that know what a member has said which is gone or leaves, this one keeps it. One that has started since may not. */
+  #isKeeper({ owners, hash }: CheckRecord, gone: HeardMember): boolean {
+    const { run: self, members, beatMs } = this.#deps;
+    const knowing = owners.filter(({ run }) => run === self || hasKnown(members.get(run), gone, beatMs));
+    return ownersOf(hash, 1, knowing)[0]?.run === self;
   }
 
   /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */

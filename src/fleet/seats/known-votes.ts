@@ -8,10 +8,10 @@
 import type { Members } from "../members/members.js";
 import type { Cell } from "../records/vote.js";
 import type { FormerVote } from "../rules/agreement.js";
-import { ageToleranceMs, type HeartbeatVote } from "../rules/heartbeats.js";
+import { type HeartbeatVote, isMissed } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import type { CheckRecord } from "./seats.js";
-import { reportValidity, validityOf } from "./validity.js";
+import { liveReportValidity, maxReportAgeMs, ownReportValidity, reportValidity, validityOf } from "./validity.js";
 
 /** A vote of another run, as its mirror has it. */
 export interface ForeignCell {
@@ -67,19 +67,25 @@ export class KnownVotes {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
     const found: HeartbeatVote[] = [];
-    const own = record.adopted ?? record.own;
-    if (own !== undefined) {
-      const toleranceMs = own === record.adopted ? 0 : ageToleranceMs(definition.staleAfterMs);
-      const byAge = own.validUntil + toleranceMs;
-      found.push({ ...own, byAge, run: self, order: ownCell(check)?.order ?? 0 });
+    const order = ownCell(check)?.order ?? 0;
+    const { own, adopted } = record;
+    if (adopted !== undefined)
+      found.push({ ...adopted, byAge: adopted.validUntil, run: self, order, isHandedOn: true });
+    else if (own !== undefined) {
+      const castUntil = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
+      const byAge = isMissed(own.vote) ? castUntil - definition.staleAfterMs : castUntil;
+      const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);
+      found.push({ ...own, validUntil, byAge, run: self, order });
     }
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest) continue;
-      const byAge = reportValidity(member, definition, cell);
-      // a live member misses it itself; what its probes are as old as does not matter
-      const validUntil = members.isAlive(member) ? Math.max(byAge, validityOf(member, definition, beatMs)) : byAge;
-      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order });
+      const castUntil = reportValidity(member, definition, cell);
+      const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
+      // a live member misses it itself, which is known while it is heard
+      const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
+      const isHandedOn = (cell.vote.ageMs ?? 0) > 0 || !members.isAlive(member);
+      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
     }
     return found;
   }

@@ -9,7 +9,7 @@
 import type { Clock } from "../../core/clock.js";
 import type { Ledger } from "../exchange/ledger.js";
 import type { Cell, Vote } from "../records/vote.js";
-import { isSameReport } from "../rules/agreement.js";
+import { isSameReport, type OwnVote } from "../rules/agreement.js";
 import { ageToleranceMs, isMissed } from "../rules/heartbeats.js";
 import type { CheckRecord } from "./seats.js";
 import { maxReportAgeMs } from "./validity.js";
@@ -32,6 +32,8 @@ export interface KeptReport {
   readonly isOwn: boolean;
   /** The member that has it is alive, and does not leave. */
   readonly isStaying: boolean;
+  /** That member is gone or leaves, and this one keeps the report. */
+  readonly isKept: boolean;
 }
 
 /** A vote that was changed, or removed. */
@@ -75,7 +77,11 @@ export class OwnVotes {
     const isRepeated = own !== undefined && saysSame(own.vote, vote);
     const isSame = isRepeated && !definition.isHeartbeat;
     if (!isRepeated) this.#supersede(record);
-    record.own = { vote: isSame ? own.vote : vote, validUntil };
+    const isReport = vote.state !== "abstaining" && !isMissed(vote);
+    const isMissedAgain = own !== undefined && isMissed(own.vote);
+    const changedAt = isMissedAgain && !isReport ? own.reportedAt : this.#deps.clock.now() - (vote.ageMs ?? 0);
+    const reportedAt = definition.isHeartbeat ? changedAt : undefined;
+    record.own = { vote: isSame ? own.vote : vote, validUntil, reportedAt };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
     if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
     else this.#set(record, vote, 0);
@@ -85,22 +91,27 @@ export class OwnVotes {
   /**
    * Keeps the newest report of a heartbeat, when the member that has it is dead or leaves: as old here as it was there.
    * @param newest the newest report that counts, of this member or of another one
-   * @param isKeeper this member keeps such reports of this check
    * @returns whether something has changed
    */
-  keep(record: CheckRecord, newest: KeptReport | undefined, isKeeper: boolean): boolean {
+  keep(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (record.adopted !== undefined) {
-      if (newest?.isOwn === true) return false;
+      if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
       record.adopted = undefined;
-      if (record.own !== undefined) this.#set(record, record.own.vote, 0);
+      if (record.own === undefined) this.remove(record);
+      else this.#set(record, this.#agedVote(record.own), 0);
       return true;
     }
-    if (!isKeeper || newest === undefined || newest.isOwn || newest.isStaying) return false;
+    if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
     record.adopted = { vote: newest.vote, validUntil: newest.validUntil };
     this.#set(record, { ...newest.vote, ageMs: Math.max(0, maxReportAgeMs(record.definition) - leftMs) }, newest.order);
     return true;
+  }
+
+  /** The records of the member that is gone have the same report, as long as they are there. */
+  #isAdopted({ check }: CheckRecord, newest: KeptReport | undefined): boolean {
+    return newest !== undefined && !newest.isStaying && newest.order === this.#deps.ledger.get(check)?.order;
   }
 
   remove(record: CheckRecord): void {
@@ -116,7 +127,7 @@ export class OwnVotes {
 
   #castHeartbeat(record: CheckRecord, vote: Vote): void {
     if (vote.state === "abstaining" || isMissed(vote)) {
-      if (record.adopted === undefined) this.#set(record, vote, 0);
+      if (record.adopted === undefined) this.#castMissed(record, vote);
       return;
     }
     record.adopted = undefined;
@@ -126,13 +137,28 @@ export class OwnVotes {
     else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
   }
 
+  /** Once: it is as old as the report that is missed since, whose number it has. */
+  #castMissed(record: CheckRecord, vote: Vote): void {
+    const cell = this.#deps.ledger.get(record.check);
+    const before = cell?.definition === record.definition.digest ? cell : undefined;
+    if (before === undefined || !isMissed(before.vote) || !isMissed(vote)) this.#set(record, vote, before?.order ?? 0);
+  }
+
   /** The own cell says the same, is the newest, and is hardly older. */
   #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
     const cell = this.#deps.ledger.get(record.check);
     if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
     if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
       return false;
-    return this.uptimeMs - cell.castAtMs < ageToleranceMs(record.definition.staleAfterMs);
+    // a report that was adopted was old when it was written
+    const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
+    return ageMs < ageToleranceMs(record.definition.staleAfterMs);
+  }
+
+  /** Written now, it says how old its report is. */
+  #agedVote({ vote, reportedAt }: OwnVote): Vote {
+    if (vote.state === "abstaining" || isMissed(vote) || reportedAt === undefined) return vote;
+    return { ...vote, ageMs: this.#deps.clock.now() - reportedAt };
   }
 
   #newest({ check, definition }: CheckRecord): number {

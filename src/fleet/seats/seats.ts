@@ -12,10 +12,11 @@ import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { Roster, RosterMember } from "../members/roster.js";
 import type { Decision, Definition } from "../records/vote.js";
-import { type SeatVote, UNDECIDED } from "../rules/agreement.js";
+import { type OwnVote, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { hashOf, Ranking } from "../rules/assignment.js";
 import { heldAs } from "../rules/configs.js";
 import type { Run } from "../store/store.js";
+import { maxReportAgeMs } from "./validity.js";
 
 /** What this member knows of one check. */
 export interface CheckRecord {
@@ -30,7 +31,7 @@ export interface CheckRecord {
   handsOverFrom: number;
   handsOverUntil: number;
   /** The own vote. */
-  own: SeatVote | undefined;
+  own: OwnVote | undefined;
   /** Of a heartbeat: the newest report of a member that is gone. */
   adopted: SeatVote | undefined;
   /** What is agreed. */
@@ -181,7 +182,7 @@ export class Seats {
     this.#count(record, 1);
     const longerMs = definition.staleAfterMs - before.staleAfterMs;
     if (before.digest !== definition.digest) this.#redefine(record, longerMs);
-    else if (longerMs !== 0) prolong(record, longerMs);
+    else if (longerMs !== 0) prolong(record, before);
   }
 
   /** The votes of before count no more, and what is told next is news: the target may be another one, with another runner. */
@@ -273,17 +274,18 @@ function newRecord(definition: Definition, now: number): CheckRecord {
  * A heartbeat has another ttl: its reports are as old as before, and what was told of them is told again. The own runner has had
  * the ttl before, and says itself when a report is too old.
  */
-function prolong(record: CheckRecord, longerMs: number): void {
-  const { own, adopted, decision } = record;
-  const longer = <Of extends { readonly validUntil: number }>(it: Of): Of => ({
-    ...it,
-    validUntil: it.validUntil + longerMs,
-  });
-  record.own = own && longerMs > 0 ? longer(own) : own;
-  record.adopted = adopted && longer(adopted);
+function prolong(record: CheckRecord, before: Definition): void {
+  const { own, adopted, decision, definition } = record;
+  const longerMs = definition.staleAfterMs - before.staleAfterMs;
+  record.own = own && longerMs > 0 ? longer(own, longerMs) : own;
+  record.adopted = adopted && longer(adopted, maxReportAgeMs(definition) - maxReportAgeMs(before));
   if (decision === UNDECIDED) return;
-  record.decision = longer(decision);
+  record.decision = longer(decision, longerMs);
   record.toldUntil = UNTOLD;
+}
+
+function longer<Of extends { readonly validUntil: number }>(it: Of, ms: number): Of {
+  return { ...it, validUntil: it.validUntil + ms };
 }
 
 /** Each member probes it for itself, or it takes reports that may arrive anywhere. */

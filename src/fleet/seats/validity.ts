@@ -48,6 +48,28 @@ export function agePrecision({ staleAfterMs }: Definition, beatMs: number): AgeP
   return { toleranceMs: ageToleranceMs(staleAfterMs), delayMs: MIN_VALID_BEATS * beatMs };
 }
 
+/** A live member says itself when a report is too old for it: a lease, with the default times. */
+const BELIEVED_BEATS = 5;
+
+/** Until when a live member that was heard last says that its report is not too old. Its ttl may be longer than the one here. */
+export function liveReportValidity({ vouch }: Pick<HeardMember, "vouch">, beatMs: number): number {
+  return (vouch?.provenAt ?? Number.NEGATIVE_INFINITY) + BELIEVED_BEATS * beatMs;
+}
+
+/** The own runner says itself when its report is too old: also when it has stood still, it has so much time for that. */
+export function ownReportValidity(byAge: number, validUntil: number, beatMs: number): number {
+  return Math.min(validUntil, byAge + BELIEVED_BEATS * beatMs);
+}
+
+/** From its start, a member knows within so many beats what the others have said. */
+const LEARNING_BEATS = 5;
+
+/** Whether another member surely knows what one that is gone has said: it was there before that one was heard last. */
+export function hasKnown(member: HeardMember | undefined, gone: HeardMember, beatMs: number): boolean {
+  if (member?.beat === undefined) return false;
+  return member.provenAt - member.beat.uptimeMs + LEARNING_BEATS * beatMs < gone.provenAt;
+}
+
 /** Until when a report counts that arrived at a member which is dead: as long as it is not older than a heartbeat may be. */
 export function reportValidity(member: HeardMember, definition: Definition, { castAtMs, vote }: Cell): number {
   // how long ago a process beat that was never seen to live is not known

@@ -36,9 +36,11 @@ describe("the newest report decides", () => {
     ["p1 w2", "warning", 1],
     ["p2 f2", "failing", 1],
     ["f2 p2", "passing", 1],
-    ["p1 m9", "passing", 0],
+    ["p1 m9", "failing", 1],
+    ["p9 m1", "passing", 0],
+    ["p9 m9", "passing", 0],
     ["m0 p0", "passing", 1],
-    ["f1 m9", "failing", 0],
+    ["f1 m9", "failing", 1],
     ["p1 a9", "passing", 0],
     ["p1 F9", "passing", 0],
     ["m0", "failing", 0],
@@ -65,6 +67,30 @@ describe("the newest report", () => {
     assert.equal(newestReport(votes("m1 a2 P3"), PRECISION, NOW), undefined);
     assert.equal(newestReport(votes("m1 p2 a3"), PRECISION, NOW)?.order, 2);
   });
+
+  for (const isHandedOn of [false, true])
+    it(`is the one that is missed only when it was handed on, with the same number: ${isHandedOn}`, () => {
+      const [report, missed] = votes("p4 m4");
+      assert.ok(report !== undefined && missed !== undefined);
+      const newest = newestReport([{ ...report, isHandedOn }, missed], PRECISION, NOW);
+      assert.equal(newest?.order, isHandedOn ? undefined : 4);
+    });
+
+  for (const [missedS, reportS, counts] of [
+    [0, 0, false],
+    [3, 0, false],
+    [4, 0, true],
+    [0, 30, false],
+  ] as const)
+    it(`is older than a missed one with a higher number, unless its member was apart: ${missedS} s and ${reportS} s old`, () => {
+      const [report, missed] = votes("p4 m7");
+      assert.ok(report !== undefined && missed !== undefined);
+      const aged = [
+        { ...report, byAge: -1_000 * reportS },
+        { ...missed, byAge: -1_000 * missedS },
+      ];
+      assert.equal(newestReport(aged, PRECISION, NOW)?.order, counts ? 4 : undefined);
+    });
 
   it("is the youngest one when the numbers say nothing: those of members that were apart, or have started again", () => {
     const rows: readonly (readonly [ageSeconds: number, order: number])[][] = [

@@ -60,7 +60,7 @@ describe("the vote on a probe", () => {
     clock.stall(700);
     cast(OK);
     assert.deepEqual(cell(), { definition: "d1", castAtMs: 700, order: 0, vote: OK });
-    assert.deepEqual(record.own, { vote: OK, validUntil: 65_700 });
+    assert.deepEqual(record.own, { vote: OK, validUntil: 65_700, reportedAt: undefined });
     assert.equal(changes(), 1);
     cast(OK);
     assert.equal(changes(), 1);
@@ -106,15 +106,22 @@ describe("the vote on a heartbeat", () => {
     assert.equal(cell()?.order, 9);
   });
 
-  it("has no order when it is missed, or abstains", () => {
-    const { cast, cell } = setUp(heartbeat);
-    cast(OK);
+  it("has the order of the report that is missed since, and of none before the first one", () => {
+    const { clock, cast, cell } = setUp(heartbeat);
     cast(MISSED);
     assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
-    cast(NONE);
-    assert.deepEqual([cell()?.order, cell()?.vote], [0, NONE]);
     cast(OK);
-    assert.equal(cell()?.order, 1);
+    cast(MISSED);
+    assert.deepEqual([cell()?.order, cell()?.vote], [1, MISSED]);
+    cast(NONE);
+    assert.deepEqual([cell()?.order, cell()?.vote], [1, NONE]);
+    cast(MISSED);
+    const castAtMs = cell()?.castAtMs;
+    clock.stall(60_000);
+    cast(MISSED);
+    assert.deepEqual([cell()?.order, cell()?.castAtMs], [1, castAtMs], "it is as old as the first miss");
+    cast(OK);
+    assert.equal(cell()?.order, 2);
   });
 
   it("has no order when it is of an earlier process", () => {
@@ -156,7 +163,7 @@ describe("the vote on a heartbeat", () => {
 });
 
 describe("the newest report of a member that is gone", () => {
-  const report = { vote: OK, order: 4, isOwn: false, isStaying: false };
+  const report = { vote: OK, order: 4, isOwn: false, isStaying: false, isKept: true };
 
   function missed() {
     const world = setUp({ isHeartbeat: true });
@@ -167,7 +174,7 @@ describe("the newest report of a member that is gone", () => {
 
   it("is kept by one member: as old as it was, and of the same order", () => {
     const { votes, record, cell, validUntil } = missed();
-    assert.equal(votes.keep(record, { ...report, validUntil }, true), true);
+    assert.equal(votes.keep(record, { ...report, validUntil }), true);
     assert.deepEqual(record.adopted, { vote: OK, validUntil });
     assert.equal(cell()?.order, 4);
     assert.deepEqual(cell()?.vote, { ...OK, ageMs: 26_000 }, "of at most 66 s, it has 40 left");
@@ -175,47 +182,81 @@ describe("the newest report of a member that is gone", () => {
 
   it("is never younger than new", () => {
     const { clock, votes, record, cell } = missed();
-    votes.keep(record, { ...report, validUntil: clock.now() + 66_000 }, true);
+    votes.keep(record, { ...report, validUntil: clock.now() + 66_000 });
     assert.equal(cell()?.vote.ageMs, 0);
   });
 
-  for (const [title, change, isKeeper] of [
-    ["by another member", {}, false],
-    ["while its member stays", { isStaying: true }, true],
-    ["when it is the own one", { isOwn: true }, true],
+  for (const [title, change] of [
+    ["by another member", {}],
+    ["while its member stays", { isStaying: true }],
+    ["when it is the own one", { isOwn: true }],
   ] as const)
     it(`is not kept here ${title}`, () => {
       const { votes, record, cell, validUntil } = missed();
-      assert.equal(votes.keep(record, { ...report, validUntil, ...change }, isKeeper), false);
+      assert.equal(votes.keep(record, { ...report, isKept: false, validUntil, ...change }), false);
       assert.equal(record.adopted, undefined);
       assert.equal(cell()?.order, 0);
     });
 
   it("is not there", () => {
     const { votes, record } = missed();
-    assert.equal(votes.keep(record, undefined, true), false);
+    assert.equal(votes.keep(record, undefined), false);
   });
 
   it("stays while it is the newest, also when it is missed here once more", () => {
     const { votes, record, cast, cell, validUntil } = missed();
-    votes.keep(record, { ...report, validUntil }, true);
-    assert.equal(votes.keep(record, { ...report, validUntil, isOwn: true }, true), false);
+    votes.keep(record, { ...report, validUntil });
+    assert.equal(votes.keep(record, { ...report, validUntil, isOwn: true }), false);
     cast(MISSED);
     assert.equal(cell()?.order, 4);
+  });
+
+  it("stays while the records of its member are there, which have the same report", () => {
+    const { votes, record, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    assert.equal(votes.keep(record, { ...report, validUntil, isKept: false }), false);
+    assert.equal(votes.keep(record, { ...report, validUntil }), false);
+    assert.equal(cell()?.order, 4);
+    assert.equal(votes.keep(record, { ...report, order: 5, validUntil }), true);
   });
 
   for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true }])
     it(`makes way ${newest === undefined ? "when it is too old" : "for a newer one elsewhere"}`, () => {
       const { votes, record, cell, validUntil } = missed();
-      votes.keep(record, { ...report, validUntil }, true);
-      assert.equal(votes.keep(record, newest, true), true);
+      votes.keep(record, { ...report, validUntil });
+      assert.equal(votes.keep(record, newest), true);
       assert.equal(record.adopted, undefined);
       assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
     });
 
+  it("makes way for the own report of before, which is as old as it is", () => {
+    const { votes, record, cast, cell, clock } = setUp({ isHeartbeat: true });
+    cast({ ...BROKEN, ageMs: 0 });
+    clock.stall(20_000);
+    votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
+    clock.stall(5_000);
+    assert.equal(votes.keep(record, undefined), true);
+    assert.deepEqual(cell()?.vote, { ...BROKEN, ageMs: 25_000 });
+  });
+
+  it("makes way for a report that says the same: that one is younger", () => {
+    const { votes, record, cast, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    cast(OK);
+    assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
+  });
+
+  it("leaves nothing behind at a member that has no vote of its own yet", () => {
+    const { votes, record, cell, clock } = setUp({ isHeartbeat: true });
+    votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
+    assert.equal(cell()?.order, 4);
+    assert.equal(votes.keep(record, undefined), true);
+    assert.equal(cell(), undefined);
+  });
+
   it("makes way for a report that arrives here", () => {
     const { votes, record, cast, cell, validUntil } = missed();
-    votes.keep(record, { ...report, validUntil }, true);
+    votes.keep(record, { ...report, validUntil });
     cast(BROKEN);
     assert.equal(record.adopted, undefined);
     assert.deepEqual([cell()?.order, cell()?.vote], [5, BROKEN]);

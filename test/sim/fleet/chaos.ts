@@ -317,6 +317,7 @@ export class Chaos {
 
   #leave(member: SimMember, onLeft = () => {}): void {
     member.facts.isCandidate = false;
+    member.isLeaving = true;
     this.#world.facts.disturb(`${member.facts.name} leaves`);
     void member.fleet.leave().then(() => {
       this.#affected.delete(member);

@@ -298,6 +298,8 @@ export class Facts {
     ...{ votes: 0, rests: 0, results: 0, memberMs: 0 },
   };
 
+  /** When a member was killed last: its beats remain in the store. */
+  #killedAt = Number.NEGATIVE_INFINITY;
   readonly #rested: RestedVote[] = [];
   readonly #removed: RestedVote[] = [];
   /** After so much time, no member may follow a vote. */
@@ -356,6 +358,7 @@ export class Facts {
       this.#unhear(member);
       member.diedAt = this.now;
     });
+    if (!member.hasLeft) this.#killedAt = this.now;
     this.totals.memberMs += this.now - member.startedAt;
     this.members.splice(this.members.indexOf(member), 1);
     this.disturb(`${member.name} ${text}`);
@@ -570,11 +573,12 @@ export class Facts {
     if (heardMs < CATCH_UP_MS) return false;
     if (heardMs >= LEASE_MS + BEAT_MS) return true;
     const silentFrom = heardMs < CATCH_UP_MS + BEAT_MS ? member.unstableFrom - LEASE_MS : this.now;
+    if (this.#killedAt > silentFrom) return false;
     return this.members.every((other) => {
-      const { startedAt, wokeAt, diedAt = -Infinity, pausedAt = -Infinity, stalledAt = -Infinity } = other;
+      const { startedAt, wokeAt, pausedAt = -Infinity, stalledAt = -Infinity } = other;
       const cameAt = Math.max(startedAt, wokeAt, other.reachedSince ?? startedAt);
-      const isCome = diedAt >= cameAt || this.now - cameAt >= CATCH_UP_MS;
-      return other === member || (isCome && Math.max(diedAt, pausedAt, stalledAt) <= silentFrom);
+      const isCome = this.now - cameAt >= CATCH_UP_MS;
+      return other === member || (isCome && Math.max(pausedAt, stalledAt) <= silentFrom);
     });
   }
 

@@ -13,6 +13,7 @@ import { OtherFormat } from "../../support/fleet-format.js";
 import { MemoryConnection } from "../../support/fleet-memory-store.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type CheckFacts, EDGE_MS, isGood, MemberFacts, UNHEALTHY_THRESHOLD } from "./facts.js";
+import { HeartbeatRunners } from "./heartbeats/runners.js";
 import type { FleetWorld } from "./world.js";
 
 /** Simulated calls may take this long: half a lease. */
@@ -78,6 +79,7 @@ export class SimMember {
   readonly fleet: Fleet;
   readonly connection: MemoryConnection;
   readonly facts: MemberFacts;
+  readonly heartbeats: HeartbeatRunners;
   /** Events that came while it was paused. */
   readonly deferred: (() => void)[] = [];
   /** Targets that it does not reach. */
@@ -100,12 +102,13 @@ export class SimMember {
     this.options = options;
     this.#random = new SeededRandom(seed);
     this.clock = new MemberClock(world, this, this.#random);
+    this.heartbeats = new HeartbeatRunners(world, this);
     this.connection = new MemoryConnection(world.store, this.clock, STORE_DEADLINE_MS);
     const { clock, connection } = this;
     const store = options.format === 2 ? new OtherFormat(connection, FLEET, SECRET) : connection;
     this.fleet = new Fleet({
       ...{ clock, store, random: this.#random.next, settings: settingsOf(options), codec: world.codec },
-      ...{ checks: this.#checks(), onEvent: (event: FleetEvent) => this.#onEvent(event) },
+      ...{ checks: this.heartbeats.within(this.#checks()), onEvent: (event: FleetEvent) => this.#onEvent(event) },
     });
     const { facts } = world;
     this.#seen = facts.checks.map(() => "pending");
@@ -120,7 +123,8 @@ export class SimMember {
 
   start(): void {
     this.#world.isUnsettled = true;
-    this.#define();
+    this.#world.heartbeats.start(this);
+    this.define();
     this.fleet.start();
   }
 
@@ -137,7 +141,13 @@ export class SimMember {
       this.#table[check.index] = undefined;
       this.#look(check);
     }
-    this.#define();
+    this.define();
+  }
+
+  /** Tells the fleet what this process has in its configuration. */
+  define(): void {
+    const checks = this.#world.facts.checks.map((check) => this.#definition(check));
+    this.fleet.define([...checks, ...this.heartbeats.definitions()]);
   }
 
   served({ index }: CheckFacts): CheckState {
@@ -160,6 +170,7 @@ export class SimMember {
   end(): void {
     for (const { timer } of this.#runners.values()) timer();
     this.#runners.clear();
+    this.heartbeats.end();
     this.deferred.length = 0;
     this.connection.faults.isAway = true;
     void this.fleet.close();
@@ -184,10 +195,6 @@ export class SimMember {
     if (isGood(after)) this.troubled.delete(check);
     else this.troubled.add(check);
     this.#world.oracle.onStatus(this.facts, check, before);
-  }
-
-  #define(): void {
-    this.fleet.define(this.#world.facts.checks.map((check) => this.#definition(check)));
   }
 
   #definition(check: CheckFacts): Definition {

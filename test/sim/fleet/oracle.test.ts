@@ -453,6 +453,88 @@ for (const isForged of [false, true])
     assert.equal(found(history).includes("false unknown"), !isForged, history.oracle.faults[0]);
   });
 
+for (const [diedS, isFound] of [
+  [2, false],
+  [4, true],
+] as const)
+  test(`a member does not know a voter that has died ${diedS} s after its start, when it is cut off after that: ${!isFound}`, () => {
+    const history = new History();
+    const [a, b] = history.members;
+    history.silence(b);
+    history.facts.end(b, "is killed");
+    history.pass(20);
+    const d = history.join();
+    history.serve(d, "passing");
+    history.pass(diedS);
+    history.silence(a);
+    history.facts.end(a, "is killed");
+    history.pass(5 - diedS);
+    history.facts.cut(d, true);
+    history.pass(0.5);
+    history.facts.cut(d, false);
+    history.pass(3);
+    history.serve(d, "pending");
+    assert.equal(found(history).includes("false unknown"), isFound);
+  });
+
+type Silence = (history: History, member: MemberFacts) => void;
+
+const KILLED: Silence = ({ facts }, member) => facts.end(member, "is killed");
+const LEFT: Silence = ({ facts }, member) => facts.end(member, "has left");
+const PAUSED: Silence = ({ facts }, member) => facts.pause(member);
+const STALLED: Silence = ({ facts }, member) => facts.stall(member, true);
+
+for (const [title, silence, silentS, foundS] of [
+  ["without a silent member", undefined, 0, 3.5],
+  ["a beat later when one is paused", PAUSED, 1, 4.5],
+  ["a beat later when one does not probe", STALLED, 1, 4.5],
+  ["a beat later when one was killed", KILLED, 1, 4.5],
+  ["when one has left", LEFT, 1, 3.5],
+  ["when one was silent for a lease before", PAUSED, 10, 3.5],
+  ["when one was killed a lease before", KILLED, 10, 3.5],
+] as const)
+  test(`a status that stays unknown at a member that has returned is found ${title}`, () => {
+    const history = new History();
+    const [, b, c] = history.members;
+    silence?.(history, b);
+    history.pass(silentS);
+    history.facts.cut(c, true);
+    history.pass(12);
+    history.facts.cut(c, false);
+    history.serve(c, "pending");
+    history.pass(foundS - 0.5);
+    assert.ok(!found(history).includes("false unknown"));
+    history.pass(0.5);
+    assert.ok(found(history).includes("false unknown"));
+  });
+
+for (const [title, change, seconds, isFound] of [
+  ["while one that has joined may have no result yet", "joins", 12, false],
+  ["while one that is back may have none", "returns", 12, false],
+  ["no longer than one that has joined may take", "joins", 13, true],
+  ["no longer than one that is back may take", "returns", 13, true],
+  ["not when one that has joined has voted", "votes", 2, true],
+  ["not when none has joined", "nothing", 2, true],
+] as const)
+  test(`a check that all probe may stay failing ${title}: ${isFound ? "found after" : "also after"} ${seconds} s`, () => {
+    const history = new History({ scope: "each", copies: 1, agree: "majority" });
+    const [a, b, c] = history.members;
+    history.facts.turn(history.check, "down");
+    history.probe(c);
+    for (const voter of [a, b, c]) history.vote(voter, "failing");
+    const d = change === "returns" ? history.join() : undefined;
+    if (d !== undefined) history.facts.cut(d, true);
+    history.serveAll("failing");
+    history.pass(20);
+    history.facts.turn(history.check, "up");
+    for (const voter of [a, b]) history.vote(voter, "passing");
+    if (d !== undefined) history.facts.cut(d, false);
+    if (change === "joins") history.join();
+    if (change === "votes") history.probe(history.join());
+    history.pass(seconds);
+    assert.equal(found(history).includes("false down"), isFound, history.oracle.faults[0]);
+  });
+
 test("a shared check that was never probed is found, and one that no later member takes", () => {
   for (const format of [1, 2] as const) {
     const facts = new Facts([CHECK]);
@@ -583,4 +665,80 @@ for (const [title, cutS, end, isFound] of [
     assert.ok(!found(history).includes("false down"));
     history.serve(a, "failing");
     assert.equal(found(history).includes("false down"), isFound);
+  });
+
+for (const [title, joinS, unknownS, isFound] of [
+  ["while one that has joined meanwhile tells its votes", [2], 5, false],
+  ["no longer than that one takes", [2], 5.5, true],
+  ["while others join", [1, 2, 3, 4, 5], 5.5, false],
+  ["no longer than a lease and a beat, also while others join", [1, 2, 3, 4, 5], 6, true],
+  ["not for one that has joined before", [-5], 3.5, true],
+] as const)
+  test(`a status may stay unknown at a member that has returned, ${title}: ${isFound ? "found after" : "also after"} ${unknownS} s`, () => {
+    const history = new History();
+    const [, , c] = history.members;
+    const joins: readonly number[] = joinS;
+    history.facts.cut(c, true);
+    for (let second = -12; second < 0; second += 0.5) {
+      if (joins.includes(second)) history.join();
+      history.pass(0.5);
+    }
+    history.facts.cut(c, false);
+    history.serve(c, "pending");
+    for (let second = 0; second < unknownS; second += 0.5) {
+      if (joins.includes(second)) history.join();
+      history.pass(0.5);
+    }
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
+  });
+
+for (const [title, blind, goneS, isFound] of [
+  ["an owner that cannot look, until it may be taken for dead", true, 3, true],
+  ["an owner that cannot look, and is taken for dead", true, 4, false],
+  ["an owner that sees it fail too, for a lease", false, 4, true],
+] as const)
+  test(`a voter that is gone for ${goneS} s counts beside ${title}: ${isFound}`, () => {
+    const history = new History({ copies: 3, agree: 2 });
+    const [a, b, c] = history.members;
+    history.probe(c);
+    if (blind) history.vote(b, "abstaining");
+    history.pass(20);
+    history.facts.cut(c, true);
+    history.silence(c);
+    history.pass(goneS);
+    history.vote(a, "failing");
+    history.serve(a, "failing");
+    assert.equal(found(history).includes("false down"), isFound, history.oracle.faults[0]);
+  });
+
+for (const scope of ["each", "shared"] as const)
+  test(`a voter that has died before a member's start ${scope === "each" ? "does not count for it" : "may hold a seat"}: ${scope}`, () => {
+    const history = new History({ scope, copies: 2, agree: 2 });
+    const [a, b] = history.members;
+    history.silence(a);
+    history.facts.end(a, "is killed");
+    const d = history.join();
+    history.pass(2);
+    history.vote(b, "failing");
+    history.serve(d, "failing");
+    assert.equal(found(history).includes("false down"), scope === "shared", history.oracle.faults[0]);
+  });
+
+for (const [title, state, end, afterS, isFound] of [
+  ["has left, and an owner cannot look", "abstaining", "has left", 2, false],
+  ["was killed a moment ago, and an owner cannot look", "abstaining", "is killed", 3, true],
+  ["was killed, and an owner cannot look", "abstaining", "is killed", 4, false],
+  ["has left, and the owners look", "passing", "has left", 2, true],
+] as const)
+  test(`what a voter saw that ${title} is unknown after ${afterS} s: ${isFound ? "found" : "excused"}`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.vote(b, state);
+    history.silence(b);
+    history.pass(20);
+    history.silence(a);
+    history.facts.end(a, end);
+    history.pass(afterS);
+    history.serve(c, "pending");
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
   });

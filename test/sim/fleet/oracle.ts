@@ -31,6 +31,7 @@ import {
   UNHEALTHY_THRESHOLD,
   type VoteFacts,
 } from "./facts.js";
+import { Hearing } from "./hearing.js";
 
 /** Between the votes and the tables: gathering, writing, reading, and a round of deciding. */
 const ROUNDING_MS = 1;
@@ -79,12 +80,14 @@ export class Oracle {
   readonly faults: string[] = [];
   readonly #facts: Facts;
   readonly #served: Served;
+  readonly #hearing: Hearing;
   readonly #reported = new Set<string>();
   #sweptAt = 0;
 
   constructor(facts: Facts, served: Served) {
     this.#facts = facts;
     this.#served = served;
+    this.#hearing = new Hearing(facts);
   }
 
   /** A member serves another state than before. */
@@ -107,7 +110,7 @@ export class Oracle {
   /** A member takes another one for dead. */
   onDeath(member: MemberFacts, peer: MemberFacts): void {
     const { now } = this.#facts;
-    const silentFrom = this.#goneAt(peer, member);
+    const silentFrom = this.#hearing.goneAt(peer, member);
     if (silentFrom !== undefined && now - silentFrom >= DEATH_MS) return;
     // it may have been silent before, and has come back a moment ago
     if (Math.min(now - peer.wokeAt, now - (peer.reachedSince ?? now)) < CATCH_UP_MS) return;
@@ -238,7 +241,7 @@ export class Oracle {
   /** How long a dead target may stay SERVING at a member that hears the others. */
   #checkDetection(member: MemberFacts, check: CheckFacts): void {
     const { now } = this.#facts;
-    if (this.#steadyFrom(member) === undefined) return;
+    if (this.#hearing.steadyFrom(member) === undefined) return;
     const detectionMs =
       1.1 * (check.intervalMs + (UNHEALTHY_THRESHOLD - 1) * EDGE_MS) + SPREAD_MS + CATCH_UP_MS + BEAT_MS;
     const downMs = now - Math.max(check.turnedAt, member.startedAt);
@@ -255,7 +258,7 @@ export class Oracle {
     const { staleAfterMs } = check;
     if (this.#seesItself(member, check))
       this.#fault("false down", member, check, "it hears no other member, and sees the target pass");
-    const from = this.#knownFrom(member);
+    const from = this.#hearing.knownFrom(member);
     const failed = new Set<MemberFacts>();
     let good = 0;
     const present = [...check.votes].map(([voter, vote]) => ({ voter, vote, group: check.groupOf(voter) }));
@@ -265,7 +268,7 @@ export class Oracle {
       if (!isKnown || group !== check.groupOf(member)) continue;
       if (now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS) continue;
       if (hasTurned && this.#isOutlived(voter, vote, member, check)) continue;
-      const since = Math.min(from, this.#knownFrom(voter));
+      const since = Math.min(from, this.#hearing.knownFrom(voter));
       if (vote.failingUntil >= since) {
         failed.add(voter);
         if (voter === member && this.#decidesAlone(member, check)) return;
@@ -323,7 +326,7 @@ export class Oracle {
 
   #hasLeftToBlind(voter: MemberFacts, member: MemberFacts, check: CheckFacts): boolean {
     const { now } = this.#facts;
-    const isDead = now - (this.#goneAt(voter, member) ?? now) >= DEATH_MS;
+    const isDead = now - (this.#hearing.goneAt(voter, member) ?? now) >= DEATH_MS;
     return (isDead || voter.hasLeft) && this.#hasBlindOwner(voter, check);
   }
 
@@ -375,18 +378,18 @@ export class Oracle {
   #checkPending(member: MemberFacts, check: CheckFacts, hasServed: boolean): void {
     const { now } = this.#facts;
     if (member.stalledAt !== undefined || now - member.beganAt(check) < CATCH_UP_MS + LEASE_MS) return;
-    const from = this.#knownFrom(member);
+    const from = this.#hearing.knownFrom(member);
     const deafMs = now - (member.deafSince ?? now);
     if (deafMs > LINGER_MS && member.probesAll && this.#hasSeenUp(member, check, deafMs)) {
       this.#fault("false unknown", member, check, `it is cut off for ${ms(deafMs)}, and the target is up`);
       return;
     }
-    if (!hasServed && this.#steadyFrom(member) === undefined) return;
+    if (!hasServed && this.#hearing.steadyFrom(member) === undefined) return;
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
-      if (vote.since > Math.min(from, this.#knownFrom(voter)) - CATCH_UP_MS) continue;
+      if (vote.since > Math.min(from, this.#hearing.knownFrom(voter)) - CATCH_UP_MS) continue;
       if (this.#isUnseen(voter, member) || this.#hasLeftToBlind(voter, member, check)) continue;
-      const heardAt = this.#heardAt(voter, member);
+      const heardAt = this.#hearing.heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
       if (
         now - Math.max(heardAt - check.intervalMs * 1.1 - EDGE_MS, vote.lastResultAt) >
@@ -403,7 +406,7 @@ export class Oracle {
    * one that was not heard since the member's start, and one whose last beat was forged before the member has read it.
    */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
-    const heardAt = this.#heardAt(voter, member);
+    const heardAt = this.#hearing.heardAt(voter, member);
     const returnedAt = member.reachedSince ?? this.#facts.now;
     if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
     if (heardAt < member.startedAt + CATCH_UP_MS) return true;
@@ -437,7 +440,7 @@ export class Oracle {
 
   #checkCalm(): void {
     const { now, members, checks } = this.#facts;
-    const steady = members.filter((member) => member.isProbing && this.#steadyFrom(member) !== undefined);
+    const steady = members.filter((member) => member.isProbing && this.#hearing.steadyFrom(member) !== undefined);
     // by what the group of a member in a check follows from
     const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
     const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
@@ -493,40 +496,11 @@ export class Oracle {
     return check.groupOf(voter) === check.groupOf(member);
   }
 
-  /** A member without the others decides by its own vote. */
+  /** A member without the others decides by its own vote. One that hears them again, and waits for a silent one, does not. */
   #decidesAlone(member: MemberFacts, check: CheckFacts): boolean {
     if (check.scope === "local") return true;
-    return this.#steadyFrom(member) === undefined && this.#facts.now - member.unstableFrom > LEASE_MS - 2 * BEAT_MS;
-  }
-
-  /** Votes that were cast before this time are known to the member, or by the member. */
-  #knownFrom(member: MemberFacts): number {
-    const { now } = this.#facts;
-    return (this.#steadyFrom(member) === undefined ? member.unstableFrom : now) - SPREAD_MS - 500;
-  }
-
-  /** Since when a member hears all: `undefined` while it does not, or has just begun to. */
-  #steadyFrom(member: MemberFacts): number | undefined {
-    const { reachedSince } = member;
-    if (!member.isAwake || reachedSince === undefined || !this.#facts.hasCaughtUp(member)) return undefined;
-    return reachedSince;
-  }
-
-  /** Since when a member hears nothing of a peer. */
-  #goneAt(peer: MemberFacts, member: MemberFacts): number | undefined {
-    if (peer === member) return undefined;
-    const since = [peer.diedAt, peer.pausedAt, peer.stalledAt].filter((at) => at !== undefined);
-    if (peer.reachedSince === undefined) since.push(peer.unstableFrom);
-    if (member.reachedSince === undefined) since.push(member.unstableFrom);
-    if (peer.side !== member.side) since.push(Math.max(peer.sideChangedAt, member.sideChangedAt));
-    return since.length === 0 ? undefined : Math.min(...since);
-  }
-
-  /** When a member has heard a peer last, for sure. */
-  #heardAt(peer: MemberFacts, member: MemberFacts): number {
-    if (peer === member) return this.#facts.now;
-    const unsteady = [peer, member].filter((each) => this.#steadyFrom(each) === undefined);
-    return Math.min(this.#goneAt(peer, member) ?? this.#facts.now, ...unsteady.map((each) => each.unstableFrom));
+    const { unstableFrom, reachedSince = this.#facts.now } = member;
+    return this.#hearing.steadyFrom(member) === undefined && reachedSince - unstableFrom > LEASE_MS - 2 * BEAT_MS;
   }
 
   /**
@@ -534,15 +508,15 @@ export class Oracle {
    * longer, and came back a moment ago, is not known yet: the member has taken it for dead.
    */
   #countsFor(voter: MemberFacts, member: MemberFacts, lingerMs: number): boolean {
-    const isBack = voter === member || this.#steadyFrom(voter) !== undefined;
-    const goneAt = this.#goneAt(voter, member) ?? (isBack ? undefined : voter.unstableFrom);
+    const isBack = voter === member || this.#hearing.steadyFrom(voter) !== undefined;
+    const goneAt = this.#hearing.goneAt(voter, member) ?? (isBack ? undefined : voter.unstableFrom);
     return goneAt === undefined || this.#facts.now - goneAt < lingerMs;
   }
 
   /** It probes, it reaches the target, and the member hears it. */
   #sees(voter: MemberFacts, check: CheckFacts, member: MemberFacts): boolean {
     if (!this.#isSameDefinition(voter, member, check)) return false;
-    return voter.isProbing && !voter.isIsolated && this.#goneAt(voter, member) === undefined;
+    return voter.isProbing && !voter.isIsolated && this.#hearing.goneAt(voter, member) === undefined;
   }
 
   /** One of each kind, member and check. */

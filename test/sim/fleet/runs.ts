@@ -29,16 +29,16 @@ export interface RunsOptions extends RunOptions {
 
 /** Rejects when a run could not be finished. */
 export async function runFleets(options: RunsOptions, onRun: (run: FinishedRun) => void): Promise<void> {
-  const { seed, runs, members, checks, seconds } = options;
+  const { seed, runs, members, checks, seconds, heartbeats = 0 } = options;
   const args = [`--max-old-space-size=${HEAP_MB}`, `--max-semi-space-size=${YOUNG_MB}`, "--import", "tsx", LIVE];
-  const child = spawn(execPath, [...args, ...[seed, runs, members, checks, seconds].map(String)], {
+  const child = spawn(execPath, [...args, ...[seed, runs, members, checks, seconds, heartbeats].map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   notOutlive(child, () => child.kill("SIGKILL"));
   const closed = once(child, "close");
   for await (const line of createInterface({ input: child.stdout })) {
     const run: FleetRun & { readonly seconds: number } = JSON.parse(line); // written by live.ts
-    const repeat = `SIM_SEED=${run.seed} SIM_MEMBERS=${members} SIM_CHECKS=${checks} SIM_SECONDS=${seconds} npm run test:sim -- fleet`;
+    const repeat = `SIM_SEED=${run.seed} SIM_MEMBERS=${members} SIM_CHECKS=${checks} SIM_SECONDS=${seconds} SIM_HEARTBEATS=${heartbeats} npm run test:sim -- fleet`;
     onRun({ ...run, repeat });
   }
   const [code] = await closed;

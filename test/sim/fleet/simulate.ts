@@ -2,6 +2,7 @@
 import { SeededRandom } from "../../support/seeded-random.js";
 import { Chaos, FAULTS } from "./chaos.js";
 import type { CheckOptions, Totals } from "./facts.js";
+import { heartbeatOptions, planTtls, startJobs } from "./heartbeats/jobs.js";
 import { FleetWorld } from "./world.js";
 
 export interface RunOptions {
@@ -10,6 +11,8 @@ export interface RunOptions {
   readonly members: number;
   readonly checks: number;
   readonly seconds: number;
+  /** Default: none. */
+  readonly heartbeats?: number | undefined;
 }
 
 export interface FleetRun {
@@ -29,16 +32,22 @@ const RELOADS = 2_000_000;
 
 const FLAPS = 3_000_000;
 
+const HEARTBEATS = 4_000_000;
+
 /** Faults are over, and the fleet has settled. */
 const QUIET_MS = 90_000;
 
-export async function simulateFleet({ seed, members, checks, seconds }: RunOptions): Promise<FleetRun> {
+export async function simulateFleet({ seed, members, checks, seconds, ...options }: RunOptions): Promise<FleetRun> {
   const random = new SeededRandom(seed);
   const isVaried = random.next() < 0.3;
   const hasZones = random.next() < 0.5;
   const probesAll = random.next() < 0.7;
   const list = Array.from({ length: checks }, (_, index) => checkOf(index, random, isVaried));
-  const world = new FleetWorld(list, seed);
+  // a generator of its own: the other fleets are what they were
+  const jobs = new SeededRandom(seed + HEARTBEATS);
+
+  const world = new FleetWorld(list, seed, heartbeatOptions(options.heartbeats ?? 0, jobs));
+  world.heartbeats.hasState = jobs.next() < 0.3;
   const rate = list.reduce((sum, { intervalMs }) => sum + 1_000 / intervalMs, 0);
   const chaos = new Chaos(world, {
     ...{ maxMembers: members, meanMs: random.pick([4_000, 15_000, 40_000]), meanTurnMs: random.pick([300, 3_000]) },
@@ -55,16 +64,18 @@ export async function simulateFleet({ seed, members, checks, seconds }: RunOptio
   await runTo(world, START_MS);
   chaos.plan(until);
   chaos.planTurns(until);
-  // a generator of its own: the other fleets are what they were
   if (new SeededRandom(seed + UPGRADES).next() < 0.2) chaos.planUpgrade(until);
   const reloads = new SeededRandom(seed + RELOADS);
   if (isVaried && reloads.next() < 0.7) chaos.planReloads(until, reloads);
   const flaps = new SeededRandom(seed + FLAPS);
   if (flaps.next() < 0.2) chaos.planFlaps(until, flaps);
+  const count = (kind: string) => void chaos.counts.set(kind, (chaos.counts.get(kind) ?? 0) + 1);
+  startJobs(world, { random: jobs, until, count });
+  if (world.heartbeats.all.length > 0 && jobs.next() < 0.6) planTtls(world, { random: jobs, until, count });
   await runTo(world, until + QUIET_MS);
   world.oracle.onEnd(world.store.counts, chaos.losses);
   return {
-    ...{ seed, faults: world.oracle.faults, totals: world.facts.totals },
+    ...{ seed, faults: [...world.oracle.faults, ...world.heartbeats.oracle.faults], totals: world.facts.totals },
     ...{ struck: Object.fromEntries(chaos.counts), events: world.events },
   };
 }

@@ -7,6 +7,9 @@ import { MemoryStore } from "../../support/fleet-memory-store.js";
 import { SeededRandom } from "../../support/seeded-random.js";
 import { type Event, EventHeap } from "../sim-clock.js";
 import { type CheckFacts, type CheckOptions, Facts, type MemberFacts } from "./facts.js";
+import { Hearing } from "./hearing.js";
+import type { HeartbeatOptions } from "./heartbeats/facts.js";
+import { Heartbeats } from "./heartbeats/heartbeats.js";
 import { FLEET, type MemberOptions, SECRET, SimMember } from "./member.js";
 import { Oracle } from "./oracle.js";
 import { SharedCodec } from "./shared-codec.js";
@@ -14,6 +17,7 @@ import { SharedCodec } from "./shared-codec.js";
 export class FleetWorld {
   readonly facts: Facts;
   readonly oracle: Oracle;
+  readonly heartbeats: Heartbeats;
   readonly store: MemoryStore;
   readonly codec = new SharedCodec(FLEET, SECRET);
   /** The second primary, while the store is split. */
@@ -34,7 +38,7 @@ export class FleetWorld {
   readonly #heap = new EventHeap();
   #order = 0;
 
-  constructor(checks: readonly CheckOptions[], seed: number) {
+  constructor(checks: readonly CheckOptions[], seed: number, heartbeats: readonly HeartbeatOptions[] = []) {
     this.random = new SeededRandom(seed);
     this.facts = new Facts(checks);
     this.#checks = new Map(this.facts.checks.map((check) => [check.name, check]));
@@ -42,6 +46,7 @@ export class FleetWorld {
       state: (member, check) => this.members.get(member)?.served(check) ?? "pending",
       troubled: (member) => this.members.get(member)?.troubled ?? [],
     });
+    this.heartbeats = new Heartbeats(this, new Hearing(this.facts), heartbeats);
     this.store = new MemoryStore({
       now: () => this.now,
       wallTime: () => this.now,
@@ -118,6 +123,7 @@ export class FleetWorld {
     for (const member of this.members.values()) if (member.facts.isAwake) member.sweep();
     this.facts.sweep();
     this.oracle.sweep();
+    this.heartbeats.oracle.sweep();
   }
 }
 
