@@ -2,6 +2,8 @@
  * Whether the store is gone, and what this member does then.
  *
  *     attached ---- no success for a lease ----> detached ---- a success ----> attached, frozen for a lease
+ *                                                  |    ^
+ *                                                  '----' beats come, but votes do not, and then no beats either: gone anew
  *
  * A store that was gone comes back to members which all have silent peers. So for one lease nothing is taken over or given up.
  *
@@ -47,7 +49,7 @@ export class Detachment {
     return this.#probesAll;
   }
 
-  /** Monotonic time at which it began last: minus infinity when it never did. */
+  /** Monotonic time since when the store is, or was, gone: minus infinity when it never was. */
   get detachedAt(): number {
     return this.#detachedAt;
   }
@@ -79,6 +81,13 @@ export class Detachment {
     const before = this.#probesAll;
     if (this.#isDetached) this.#probesAll = this.canProbeAll;
     return isGone || this.#probesAll !== before;
+  }
+
+  /** This member hears no beat, since a time. True: it has heard some while it was detached, and the store is gone anew. */
+  deaf(since: number): boolean {
+    if (!this.#isDetached || since <= this.#detachedAt) return false;
+    this.#detachedAt = since;
+    return true;
   }
 
   #failed(now: number): boolean {

@@ -149,8 +149,8 @@ export class Fleet {
   vote(check: string, vote: Vote, validUntil: number): void {
     const record = this.#seats.get(check);
     if (record === undefined || record.role === "resting") return;
-    const isNews = this.#votes.cast(record, vote, validUntil);
-    if (isNews || this.#decisions.isRunningOut(record)) this.#decisions.decide(record);
+    if (this.#votes.cast(record, vote, validUntil)) this.#decisions.decide(record);
+    else this.#decisions.prolong(record);
   }
 
   start(): void {
@@ -228,12 +228,12 @@ export class Fleet {
   #tick(outcome: RoundOutcome | "waiting"): void {
     const { clock, onEvent } = this.#deps;
     if (this.#detachment.tick(outcome, clock.now())) {
-      const { probesAll } = this.#detachment;
       this.#membership.freeze(Number.POSITIVE_INFINITY);
-      onEvent({ kind: "detached", probesAll, fault: this.readings.storeFailure?.fault });
+      onEvent({ kind: "detached", probesAll: this.#detachment.probesAll, fault: this.readings.storeFailure?.fault });
       this.#seating.startAnew();
     }
-    if (outcome === "failed" && this.#membership.missRound()) this.#decisions.reviewAll();
+    const isGoneAnew = this.#detachment.deaf(this.#membership.members.deafAt(clock.now()));
+    if ((outcome === "failed" && this.#membership.missRound()) || isGoneAnew) this.#decisions.reviewAll();
     const records = this.readings.newlyRefused();
     if (records > 0) onEvent({ kind: "record-refused", records });
     if (!this.#isRenewing) this.#background(this.#renew());

@@ -45,7 +45,6 @@ class Bench {
         isGone: ({ hasLeft }) => hasLeft,
         isPast: () => false,
         isDeaf: () => false,
-        deafAt: () => Number.NEGATIVE_INFINITY,
       },
       votes: () => this.cells,
       ownCell: () => this.ownCell,

@@ -119,6 +119,38 @@ describe("the store is gone", () => {
   for (const [title, ends, at] of rows) it(`${title}: ${ends.join(" ")}`, () => assert.equal(goneAt(...ends), at));
 });
 
+describe("a store that gives beats and takes no votes", () => {
+  const detachedAtFive = () => {
+    const detachment = new Detachment(OPTIONS, 0);
+    detachment.tick("failed", 2_500);
+    detachment.tick("failed", 5_000);
+    return detachment;
+  };
+
+  it("is gone anew when it gives no beats either", () => {
+    const detachment = detachedAtFive();
+    assert.deepEqual([detachment.deaf(9_000), detachment.detachedAt], [true, 9_000]);
+    assert.deepEqual([detachment.deaf(9_000), detachment.detachedAt], [false, 9_000], "once");
+    assert.deepEqual([detachment.deaf(Number.NEGATIVE_INFINITY), detachment.detachedAt], [false, 9_000]);
+    detachment.succeeded(12_000);
+    assert.equal(detachment.detachedAt, 9_000, "also when it is back: what was told before that is old");
+  });
+
+  it("is not gone anew before a beat came", () => {
+    const detachment = detachedAtFive();
+    assert.deepEqual([detachment.deaf(5_000), detachment.deaf(4_900), detachment.detachedAt], [false, false, 5_000]);
+  });
+
+  it("is not gone for a member that hears nothing because it stood still", () => {
+    const detachment = new Detachment(OPTIONS, 0);
+    assert.deepEqual([detachment.deaf(9_000), detachment.detachedAt], [false, Number.NEGATIVE_INFINITY]);
+    detachment.tick("failed", 2_500);
+    detachment.tick("failed", 5_000);
+    detachment.succeeded(12_000);
+    assert.deepEqual([detachment.deaf(30_000), detachment.detachedAt], [false, 5_000]);
+  });
+});
+
 describe("a store that is back", () => {
   it("freezes what is taken over and given up for a lease", () => {
     const detachment = new Detachment(OPTIONS, 0);

@@ -1,6 +1,7 @@
 /** A member that has heard nothing for a while, and then serves what is true by now. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { StoreError } from "../../src/fleet/store/store.js";
 import { definitions, type TestMember, World } from "./fleet-world.js";
 
 /** How another member goes meanwhile: its vote is older than those of its successors. */
@@ -66,4 +67,44 @@ for (const [title, isNew, copies] of WAITING)
     await world.seconds(4);
     const told = checks.filter(({ check }) => late.state(check) !== "passing").map(({ check }) => check);
     assert.deepEqual(told, []);
+  });
+
+/** What a member that was cut off does of the failures that it has heard, and what becomes of those that told them. */
+const CUTS = (["all", "share"] as const).flatMap((choice) =>
+  ([1, "majority"] as const).flatMap((agree) => [true, false].map((isEnd) => [choice, agree, isEnd] as const)),
+);
+for (const [choice, agree, isEnd] of CUTS)
+  it(`failures that came in the midst of an outage do not outlive it, nor come back after it: ${choice}, ${agree}, their members ${isEnd ? "end" : "go on"}`, async () => {
+    const world = new World(3);
+    const checks = definitions(8, { copies: 3, agree, staleAfterMs: 600_000 });
+    const [a, b, c] = await world.grow(3, checks, { whenStoreIsGone: choice });
+    if (a === undefined || b === undefined || c === undefined) throw new Error("they are there");
+    let isFailing = false;
+    let results = 0;
+    // its votes change, so that there is something to write
+    world.sight = (member) => {
+      results += 1;
+      if (member === "a") return results % 2 === 0 ? "pass" : "warn";
+      return isFailing ? "fail" : "pass";
+    };
+    const { connection } = a;
+    const { write } = connection;
+    connection.write = () => Promise.reject(new StoreError("refused", "the store takes no votes"));
+    await world.seconds(20);
+    assert.ok(a.events.some(({ kind }) => kind === "detached"));
+    isFailing = true;
+    await world.seconds(16);
+    const failing = () => checks.filter(({ check }) => a.state(check) === "failing").length;
+    assert.equal(failing(), checks.length, "it has heard them");
+    world.store.faults.isAway = true;
+    await world.seconds(2);
+    isFailing = false;
+    if (isEnd) for (const member of [b, c]) member.kill();
+    await world.seconds(20);
+    assert.equal(failing(), 0, "it has seen passes since");
+    a.decisions.length = 0;
+    connection.write = write;
+    world.store.faults.isAway = false;
+    await world.seconds(30);
+    assert.deepEqual(a.decisions.filter(({ state }) => state === "failing"), []); // biome-ignore format: one line
   });

@@ -83,3 +83,24 @@ describe("a check whose own probe is repeated in time", () => {
     assert.deepEqual(members.map((member) => member.state("x")), ["pending"]); // biome-ignore format: one line
   });
 });
+
+describe("a check whose votes of others end before the next beat", () => {
+  for (const [title, agree, own, others, states] of [
+    ["that two of three see fail", "majority", PASS, REFUSED, ["failing", "pending"]],
+    ["that one of three must see fail", 1, PASS, REFUSED, ["failing", "pending"]],
+    ["that two of three find slow", "majority", PASS, SLOW, ["warning", "pending"]],
+  ] as const)
+    it(`${title} is nothing else between beats at the third one, though its own results go on`, async () => {
+      const { world, members } = await grown(3, { copies: 3, agree, staleAfterMs: 9_000 });
+      const served = new Set<string>();
+      for (let step = 0; step < 60 * STEPS_A_SECOND; step += 1) {
+        for (const member of members) {
+          if (step % STEPS_A_SECOND === 0) member.vote("x", member === members[0] ? own : others);
+          if (step > 20 * STEPS_A_SECOND && member === members[0]) served.add(member.state("x"));
+        }
+        await world.seconds(1 / STEPS_A_SECOND);
+      }
+      assert.deepEqual([...served].filter((state) => !(states as readonly string[]).includes(state)), []); // biome-ignore format: one line
+      assert.ok(served.has(states[0]));
+    });
+});

@@ -41,7 +41,7 @@ export class FleetMembership {
   #self: Self;
   #frozenUntil = Number.NEGATIVE_INFINITY;
   readonly #catchUp: CatchUp;
-  /** The votes of others were never known. */
+  /** The votes of others were never known, or none are since this member was alone without the store. */
   #isNew = true;
   #rounds = 0;
   /** With the last round, others are alive or past than before: their votes count in another way. */
@@ -169,7 +169,7 @@ export class FleetMembership {
     if (until === Number.POSITIVE_INFINITY) this.#catchUp.giveUp();
     else if (!this.isCatchingUp) this.#catchUp.begin();
     this.#frozenUntil = until;
-    // it is alone because the store was away: others may probe since long
+    // others may have come while the store was away: it sees at once what they probe
     if (!this.hasOthers) this.#isNew = true;
     if (this.roster.length === 0 && !this.#self.isLeaving) this.#settling.adopt([this.self]);
     this.#settle();

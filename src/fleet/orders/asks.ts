@@ -5,7 +5,7 @@
  *                                    |
  *                                    '-- until ten beats of b say that it reads them, or for five minutes: then it is lost
  *
- * So a store that is away for a while loses no order, and none is done long after an operator has given it up.
+ * So no order is lost while the store is away for a moment, and none is done long after it was given.
  */
 import type { Clock, Random } from "../../core/clock.js";
 import type { HeardBeat } from "../members/members.js";

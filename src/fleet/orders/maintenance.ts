@@ -5,7 +5,8 @@
  *     c: end of orders --beats--> a, b        an end is an order too
  *
  * Each scope has one order: the one with the higher number (order-time.ts), whichever is heard first. So the later order holds,
- * also of two members that were apart. No wall clock is compared: beats have the time that is left.
+ * also of two members that were apart, if they have heard each other before. No wall clock is compared: beats have the time
+ * that is left.
  *
  * An order is remembered until the longest one for its scope that it has replaced would be over: a member that was away for
  * long, and still has that one in its `stateDir`, must not bring it back.

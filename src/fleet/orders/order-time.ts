@@ -4,8 +4,8 @@
  *     a   1000 ... 1400 --beat: 1400--.                 each member counts the milliseconds of its monotonic clock,
  *     c     20 ...  420               '-> 1400 ...      from the highest number that it knows
  *
- * No wall clock is compared. An order that its member knows of has a lower number than the next one that is given there. Of
- * members that are apart, the numbers differ by what a beat takes from one to the other, about a beat.
+ * No wall clock is compared. A new order has a higher number than all orders that its member knows. At members that are apart,
+ * the time differs by what a beat takes from one to the other, about a beat. It begins anew when all members have ended.
  */
 import type { Clock } from "../../core/clock.js";
 

@@ -21,7 +21,7 @@ import { agePrecision, hasKnown, isSilent, MIN_RENEWAL_BEATS, renewalMs, validit
 
 export interface DecisionsDeps extends KnownVotesDeps {
   readonly clock: Clock;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "deafAt" | "isPast">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
   readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
   readonly isCatchingUp: () => boolean;
@@ -55,8 +55,16 @@ export class Decisions {
     this.#review += 1;
   }
 
-  /** Decides, and tells it when that is news. */
-  decide(record: CheckRecord): void {
+  /** After an own result that says the same as before: tells what runs out again. Whether it is another state is decided with the next beat. */
+  prolong(record: CheckRecord): void {
+    if (this.#isRunningOut(record, this.#deps.clock.now())) this.decide(record, true);
+  }
+
+  /**
+   * Decides, and tells it when that is news.
+   * @param isSameOnly tells no other state: the votes of others may have ended just before the beat that renews them
+   */
+  decide(record: CheckRecord, isSameOnly = false): void {
     const { clock, isCatchingUp, isBehind, tell } = this.#deps;
     const before = record.decision;
     const isLocal = record.definition.scope === "local";
@@ -72,16 +80,20 @@ export class Decisions {
     // what is known under another definition alone, perhaps of another target, is not told
     if (isUntold && (after === before || after.state === "pending")) return;
     const isSame = !isUntold && isSameDecision(before, after);
+    if (isSameOnly && !isSame) {
+      record.reviewAt = now;
+      return;
+    }
     // a state that was true for so long remains so, also when fewer votes carry it now
     record.decision = isSame && after.validUntil < before.validUntil ? before : after;
     const isLonger = record.decision.validUntil > record.toldUntil;
-    if (isSame && !(isLonger && this.isRunningOut(record, now))) return;
+    if (isSame && !(isLonger && this.#isRunningOut(record, now))) return;
     record.toldUntil = record.decision.validUntil;
     tell(record.check, record.decision);
   }
 
   /** Whether what was told ends so soon that it is told again, when the votes carry it for longer. */
-  isRunningOut({ toldUntil, definition }: CheckRecord, now = this.#deps.clock.now()): boolean {
+  #isRunningOut({ toldUntil, definition }: CheckRecord, now: number): boolean {
     return toldUntil - now < renewalMs(definition, this.#deps.beatMs);
   }
 
@@ -92,7 +104,7 @@ export class Decisions {
     let count = 0;
     for (const record of records) {
       const isDue = record.review !== this.#review || now >= record.reviewAt;
-      if (isDue || this.isRunningOut(record, now)) this.decide(record);
+      if (isDue || this.#isRunningOut(record, now)) this.decide(record);
       count += 1;
       if (count % CHECKS_A_STEP !== 0) continue;
       yield;
@@ -121,7 +133,7 @@ export class Decisions {
     let due = owners.size;
     for (const vote of this.#known.on(record)) {
       const { run, isAlive } = vote;
-      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record, now)) continue;
+      if (run === self || !countsNow(vote, now) || this.#isDoubted(vote, record)) continue;
       if (owners.has(run) || (isAlive && goesFirst(members.get(run), self, membership))) due -= 1;
     }
     return due > 0;
@@ -177,7 +189,7 @@ export class Decisions {
     if (this.isAlone || isShort || record.owners.length === 0) return undefined;
     const owners: SeatVote[] = [];
     for (const { run } of record.owners) {
-      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record, now);
+      const seat = run === this.#deps.run ? record.own : this.#voteOf(run, record);
       if (!countsNow(seat, now)) return undefined;
       owners.push(seat);
     }
@@ -186,14 +198,14 @@ export class Decisions {
   }
 
   /** Of another member that is alive. */
-  #voteOf(owner: Run, record: CheckRecord, now: number): SeatVote | undefined {
+  #voteOf(owner: Run, record: CheckRecord): SeatVote | undefined {
     const { check, definition } = record;
     const { members, votes, beatMs } = this.#deps;
     for (const { run, cell } of votes(check)) {
       if (run !== owner) continue;
       const member = members.get(run);
       if (member === undefined || cell.definition !== definition.digest || !members.isAlive(member)) return undefined;
-      if (this.#isDoubted({ run, vote: cell.vote }, record, now) || members.isPast(member)) return undefined;
+      if (this.#isDoubted({ run, vote: cell.vote }, record) || members.isPast(member)) return undefined;
       return { vote: cell.vote, validUntil: validityOf(member, definition, beatMs) };
     }
     return undefined;
@@ -214,17 +226,15 @@ export class Decisions {
     const owners: (SeatVote | undefined)[] = runs.map(() => undefined);
     const former: FormerVote[] = [];
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
-    const goneAt = this.#goneAt(now);
+    const detachedAt = this.#deps.detachedAt();
     const isDeaf = this.#deps.members.isDeaf(now);
     const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
     for (const vote of this.#known.on(record)) {
-      if (this.#isDoubted(vote, record, now)) {
+      if (this.#isDoubted(vote, record)) {
         // it counts again when its member is heard
-        if (ownSeenAt <= goneAt || (vote.isAlive && !isDeaf)) reviewAt = now;
-        if (ownSeenAt > goneAt) continue;
+        if (ownSeenAt <= detachedAt || (vote.isAlive && !isDeaf)) reviewAt = now;
+        if (ownSeenAt > detachedAt) continue;
       }
-      // while the store gives beats but takes no votes, one that was told since it was gone counts, until no beat comes either
-      if (this.isAlone && isFailing(vote.vote) && vote.run !== self) reviewAt = now;
       const seat = runs.indexOf(vote.run);
       if (seat >= 0) owners[seat] = vote;
       else former.push(vote);
@@ -248,17 +258,11 @@ export class Decisions {
   }
 
   /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
-  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord, now: number): boolean {
+  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
     if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
     const member = this.#deps.members.get(run);
     // the last beat of a member that has died may still be in a store that is back
-    return member !== undefined && member.provenAt < this.#goneAt(now);
-  }
-
-  /** Since when there was no word of the others. A member that is detached may hear some in between. */
-  #goneAt(now: number): number {
-    const { detachedAt, members } = this.#deps;
-    return Math.max(detachedAt(), this.isAlone ? members.deafAt(now) : Number.NEGATIVE_INFINITY);
+    return member !== undefined && member.provenAt < this.#deps.detachedAt();
   }
 }
 

@@ -142,6 +142,10 @@ const oldRows = (table: string, which: string) => `
   DELETE FROM healthbridge.${table} WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM healthbridge.${table} WHERE fleet = $1 AND ${which} LIMIT ${MAX_OLD_ROWS} FOR UPDATE SKIP LOCKED))`;
 
+const REMAINING_CELLS = `
+    SELECT FROM healthbridge.cells
+    WHERE cells.fleet = $1 AND cells.run = beats.run AND cells.ctid NOT IN (SELECT ctid FROM old_cells)`;
+
 /** What is old, by the clock of the server: entries after a minute, and after an hour what is renewed while it is used. */
 const CLEAN_UP = `
   WITH old AS (SELECT run FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour'),
@@ -150,9 +154,7 @@ const CLEAN_UP = `
     expired AS (${oldRows("leases", "ends < now() - interval '1 hour'")}),
     old_heads AS (${oldRows("heads", "run IN (SELECT run FROM old)")}),
     old_cells AS (${oldRows("cells", "run IN (SELECT run FROM old)")} RETURNING ctid)
-  DELETE FROM healthbridge.beats WHERE fleet = $1 AND written < now() - interval '1 hour' AND NOT EXISTS (
-    SELECT FROM healthbridge.cells
-    WHERE cells.fleet = $1 AND cells.run = beats.run AND cells.ctid NOT IN (SELECT ctid FROM old_cells))`;
+  ${oldRows("beats", `written < now() - interval '1 hour' AND NOT EXISTS (${REMAINING_CELLS})`)}`;
 
 export class PostgresStore implements FleetStore {
   readonly #connection: StoreConnection<SqlQuery>;

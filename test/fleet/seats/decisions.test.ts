@@ -239,43 +239,6 @@ it("a failure that was told before the store was gone is looked at again with ea
   assert.equal(table.record.decision.state, "failing", "its member has the same vote since the store is back");
 });
 
-describe("a failure that was heard since the store was gone, and a member that hears nothing more", () => {
-  const FAILING: Decision = { state: "failing", reason: undefined, validUntil: 30_000 };
-  /** All have lived at 0, which is after the store was gone. */
-  const heardAtZero = (own: VoteState, seenAt: number, isAlone = true): Table => {
-    const table = new Table(FAILING, ["a", "b"], { agree: 2 }).own(own, seenAt + 30_000);
-    for (const owner of ["a", "b"]) table.vote(owner, "failing", 30_000);
-    table.detachedAt = -1;
-    table.decisions.isAlone = isAlone;
-    return table;
-  };
-  const rows: readonly (readonly [title: string, own: readonly [VoteState, number, boolean?], now: number, string])[] =
-    [
-      ["counts until two leases without a word", ["passing", 8_000], 10_000, "failing"],
-      ["counts no more after that: this member sees a pass", ["passing", 8_000], 10_001, "passing"],
-      ["counts no more beside a warning", ["warning", 8_000], 11_000, "warning"],
-      ["counts beside a pass of the first lease without a word", ["passing", 5_000], 11_000, "failing"],
-      ["counts beside a failure", ["failing", 8_000], 11_000, "failing"],
-      ["counts while this member cannot look", ["abstaining", 8_000], 11_000, "failing"],
-      ["counts at a member that has stood still: the store may be there", ["passing", 8_000, false], 11_000, "failing"],
-    ];
-  for (const [title, own, now, state] of rows)
-    it(title, () => {
-      const table = heardAtZero(...own);
-      table.clock.stall(now);
-      assert.equal(table.decide(), state);
-    });
-
-  it("is looked at again with each beat", () => {
-    const table = heardAtZero("passing", 8_000);
-    table.clock.stall(9_000);
-    assert.deepEqual([table.decide(), table.record.reviewAt], ["failing", 9_000]);
-    table.clock.stall(2_000);
-    runAtOnce(table.decisions.renew([table.record]));
-    assert.equal(table.record.decision.state, "passing");
-  });
-});
-
 it("a vote that counts is looked at again when it ends, and one that does not with each beat, while its member may be heard", () => {
   const reviewAt = (until: number, now: number) => {
     const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "passing", until);

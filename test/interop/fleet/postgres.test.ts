@@ -305,6 +305,21 @@ describe("PostgreSQL", () => {
       assert.deepEqual(await left("held"), [0, 0, 1]);
     });
 
+    test("whose beat another transaction has locked stay until it ends, and no beat waits for it", async () => {
+      const store = await fleetWithOldRun("beat-held");
+      const locker = await connect();
+      await locker.query("BEGIN");
+      await locker.query(
+        `SELECT FROM healthbridge.beats WHERE fleet = 'beat-held' AND run = '${OTHER_RUN}' FOR UPDATE`,
+      );
+      await beats(store, 121);
+      assert.deepEqual(await left("beat-held"), [0, 0, 2]);
+      await locker.query("ROLLBACK");
+      await locker.end();
+      await beats(store, 31);
+      assert.deepEqual(await left("beat-held"), [0, 0, 1]);
+    });
+
     for (const table of ["log", "texts", "leases", "heads", "cells", "beats"])
       test(`and a user may not remove, of the table ${table}, fail no beat`, async () => {
         const store = await fleetWithOldRun(`no-${table}`);

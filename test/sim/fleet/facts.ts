@@ -168,6 +168,8 @@ export class MemberFacts {
   isCut = false;
   /** Since when it hears nothing at all. A slow or split store is not that. */
   deafSince: number | undefined;
+  /** The last time in which it heard nothing at all, when that is over. */
+  wasDeaf: { readonly from: number; readonly until: number } | undefined;
   side = 0;
   sideChangedAt = Number.NEGATIVE_INFINITY;
   /** It reaches no target. */
@@ -604,8 +606,12 @@ export class Facts {
   }
 
   #mark(member: MemberFacts): void {
-    if (!member.isCut && !this.isStoreGone) member.deafSince = undefined;
-    else member.deafSince ??= this.now;
+    const { deafSince } = member;
+    if (member.isCut || this.isStoreGone) member.deafSince ??= this.now;
+    else if (deafSince !== undefined) {
+      member.wasDeaf = { from: deafSince, until: this.now };
+      member.deafSince = undefined;
+    }
   }
 
   #whileProbersChange(member: MemberFacts, change: () => void): void {

@@ -643,6 +643,30 @@ test("more writes than votes, members and faults ask for are found", () => {
   assert.ok(found(history).includes("writes"));
 });
 
+for (const [title, cutS, end, isFound] of [
+  ["that was over before", 60, "passes", true],
+  ["of a member that has died meanwhile", 60, "dies", true],
+  ["that goes on, as one of the votes that count", 60, "fails", false],
+  ["of a member that is not back yet", 60, "is cut", false],
+  ["that was over, after an outage in which it had no time to look", 12, "passes", false],
+] as const)
+  test(`a member that saw the target pass while it heard nothing ${isFound ? "may not" : "may"} turn by a failure ${title}`, () => {
+    const history = new History({ agree: 1 });
+    const [a, b] = history.members;
+    history.facts.cut(a, true);
+    history.vote(b, "failing");
+    history.pass(cutS - 9);
+    if (end === "passes") history.vote(b, "passing");
+    if (end === "dies") history.facts.end(b, "is killed");
+    if (end === "is cut") history.facts.cut(b, true);
+    history.pass(9);
+    history.facts.cut(a, false);
+    history.pass(2);
+    assert.ok(!found(history).includes("false down"));
+    history.serve(a, "failing");
+    assert.equal(found(history).includes("false down"), isFound);
+  });
+
 for (const [title, joinS, unknownS, isFound] of [
   ["while one that has joined meanwhile tells its votes", [2], 5, false],
   ["no longer than that one takes", [2], 5.5, true],

@@ -267,6 +267,7 @@ export class Oracle {
       const isKnown = voter === member ? !isVoid(vote, member) : check.scope !== "local";
       if (!isKnown || group !== check.groupOf(member)) continue;
       if (now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS) continue;
+      if (hasTurned && this.#isOutlived(voter, vote, member, check)) continue;
       const since = Math.min(from, this.#hearing.knownFrom(voter));
       if (vote.failingUntil >= since) {
         failed.add(voter);
@@ -292,6 +293,19 @@ export class Oracle {
     const deafFrom = Math.max(member.deafSince ?? now, member.beganAt(check));
     const seenAt = deafFrom + MIN_DEAF_MS + 1.1 * check.intervalMs + EDGE_MS;
     return now - BEAT_MS > Math.max(seenAt, vote.since) && vote.lastResultAt > deafFrom + MIN_DEAF_MS;
+  }
+
+  /** A failure that was over before the store was back does not turn a member that saw the target pass meanwhile. */
+  #isOutlived(voter: MemberFacts, vote: VoteFacts, member: MemberFacts, check: CheckFacts): boolean {
+    const { wasDeaf } = member;
+    const own = check.votes.get(member);
+    if (voter === member || wasDeaf === undefined || own === undefined || !isGood(own.state)) return false;
+    if (!own.isProbing || !member.isProbing || !member.probesAll) return false;
+    const seenAt = Math.max(wasDeaf.from, member.beganAt(check)) + MIN_DEAF_MS + 1.1 * check.intervalMs + EDGE_MS;
+    if (this.#facts.now - wasDeaf.until > CALM_MS || own.since > wasDeaf.until || seenAt > wasDeaf.until) return false;
+    const isThere = voter.isProbing && voter.reachedSince !== undefined && voter.side === member.side;
+    if (voter.diedAt === undefined && !isThere) return false;
+    return Math.min(vote.failingUntil, voter.diedAt ?? vote.failingUntil) < wasDeaf.until - CATCH_UP_MS;
   }
 
   /** Of a check that each member probes, those that stay decide: one that leaves has no successor. */
