@@ -784,3 +784,23 @@ test("a member of many checks takes longer to catch up", () => {
     assert.equal(facts.hasCaughtUp(member), true);
   }
 });
+
+for (const [lateMs, gapS, isFound] of [
+  [0, 8, false],
+  [0, 9, true],
+  [2_500, 10.5, false],
+  [2_500, 11.5, true],
+] as const)
+  test(`a gap of ${gapS} s since the return of the only member is ${isFound ? "found" : "not"}, when its calls are late for ${lateMs} ms`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.facts.cut(c, true);
+    for (const member of [a, b]) {
+      history.silence(member);
+      history.facts.end(member, "is killed");
+    }
+    history.pass(30);
+    history.facts.cut(c, false, lateMs);
+    history.pass(gapS);
+    assert.equal(found(history).includes("gap"), isFound);
+  });

@@ -440,9 +440,11 @@ export class Oracle {
       const since = check.gapSince[group];
       if (since === undefined || check.isGapReported[group]) continue;
       // no member has probed it, and this one could: also when there was none at the begin of the gap, or never was one
-      const from = Math.max(since, this.#facts.candidateSince(check, group));
+      const readyAt = this.#facts.candidateSince(check, group);
+      const from = Math.max(since, readyAt);
       if (from > now || storeFaultSince !== undefined) continue;
-      const last = Math.max(from - CALM_MS, this.#facts.disturbancesOf(check).lastAt, storeBackAt + LEASE_MS);
+      // a connection that was half-open is used until its calls are late
+      const last = Math.max(from - CALM_MS, readyAt, this.#facts.disturbancesOf(check).lastAt, storeBackAt + LEASE_MS);
       const isByCrash = this.#facts.excusedSince(from, check) > 0;
       if (isByCrash && now - last <= TAKEOVER_MS + GAP_TOLERANCE_MS) continue;
       check.isGapReported[group] = true;
