@@ -3,6 +3,8 @@
  */
 import { hostname } from "node:os";
 import type { CheckDeclaration } from "../checks/declarations.js";
+import { readSettings } from "../checks/read-settings.js";
+import { MIN_STALE_AFTER_MS } from "../checks/settings.js";
 import { isOfOneMachine } from "../checks/sharing.js";
 import { formatDuration, parseDuration } from "../core/duration.js";
 import { messageOf } from "../core/health-error.js";
@@ -52,6 +54,12 @@ const MIN_SECRET_LENGTH = 16;
 
 const MAX_COPIES = 16;
 
+/** A vote of another member that is older counts no more. So it must outlast some beats that the store has not taken. */
+const MIN_STALE_BEATS = 10;
+
+/** Names in a warning. */
+const MAX_NAMED = 3;
+
 const TLS_HINTS = {
   redis: "use rediss://",
   sentinel: "use rediss+sentinel://",
@@ -87,6 +95,26 @@ export function readFleet(declared: readonly CheckDeclaration[], input: ConfigIn
   const sharing = readSharing(declared, fleet, input);
   if (store === undefined) return undefined;
   return { name, store, tls, secret, member, zone, ...times, capacity, whenStoreIsGone, sharing };
+}
+
+/** Checks of several members whose results are too old before a store that answers only now and then gives newer ones. */
+export function fleetWarnings(
+  fleet: FleetConfig | undefined,
+  declared: readonly CheckDeclaration[],
+): readonly string[] {
+  if (fleet === undefined) return [];
+  const leastMs = MIN_STALE_BEATS * fleet.beatMs;
+  const short = declared.filter(({ name, options }) => {
+    if (fleet.sharing.get(name)?.scope === "local") return false;
+    if (options.staleAfter === undefined && leastMs <= MIN_STALE_AFTER_MS) return false;
+    return readSettings(options).settings.staleAfterMs < leastMs;
+  });
+  if (short.length === 0) return [];
+  const names = short.slice(0, MAX_NAMED).map(({ name }) => name);
+  if (short.length > MAX_NAMED) names.push(`${short.length - MAX_NAMED} more`);
+  return [
+    `staleAfter of ${names.join(", ")}: below ten beats of the fleet (${formatDuration(leastMs)}), so the status is UNKNOWN at times when the store answers late`,
+  ];
 }
 
 function readStore(text: string, { refuse }: ConfigInput): StoreUrl | undefined {

@@ -25,7 +25,7 @@ import type { NamedFile } from "./files.js";
 import { readServerTls } from "./tls-files.js";
 import { readChecks, readServices } from "./validate-checks.js";
 import { readDiscovery } from "./validate-discovery.js";
-import { readFleet } from "./validate-fleet.js";
+import { fleetWarnings, readFleet } from "./validate-fleet.js";
 import { readInstances } from "./validate-instances.js";
 import { readRecovery } from "./validate-recovery.js";
 import { readWebhooks } from "./validate-webhooks.js";
@@ -126,6 +126,7 @@ function readConfig(input: ConfigInput): DaemonConfig {
   const declared = withSamples({ checks, services, templates }); // a pattern such as orders/* matches a sample
   const { recovery, warnings: ofRecovery } = readRecovery(declared, input);
   const { webhooks, warnings: ofWebhooks } = readWebhooks(declared, input);
+  const fleet = readFleet(all, input);
   const serverTls = tls && readServerTls(tls, files, (path, text) => refuse(["tls", ...path], text));
   const config: DaemonConfig = {
     listen,
@@ -153,13 +154,14 @@ function readConfig(input: ConfigInput): DaemonConfig {
     recovery,
     webhooks,
     ...readDiscovery(listen, input),
-    fleet: readFleet(all, input),
+    fleet,
     warnings: [
       ...files.warnings,
       ...(serverTls?.warnings ?? []),
       ...limitWarnings(input),
       ...ofRecovery,
       ...ofWebhooks,
+      ...fleetWarnings(fleet, all),
     ],
   };
   return Object.freeze(config);

@@ -215,3 +215,26 @@ test("no error shows a password of the store", () => {
   assert.equal(faults.length, 1);
   assert.doesNotMatch(faults.join("\n"), /s3cret/);
 });
+
+const SHORT = '{ target: "http://h/", interval: 1s, staleAfter: 9s }';
+
+for (const [title, keys, check, expected] of [
+  ["a shared check", "", SHORT, /^staleAfter of a: below ten beats of the fleet \(10s\)/],
+  ["a check of each member", "", SHORT.replace("{", "{ scope: each,"), /^staleAfter of a:/],
+  ["a check with the default, when beats are long", "beat: 4s, lease: 12s", '{ target: "http://h/" }', /\(40s\)/],
+  ["no check of one machine", "", SHORT.replace("h/", "127.0.0.1/"), undefined],
+  ["no check with ten beats", "", SHORT.replace("9s", "10s"), undefined],
+  ["no check with the default", "", '{ target: "http://h/", interval: 1s }', undefined],
+  ["no check with ten short beats", "beat: 500ms", SHORT, undefined],
+] as const)
+  test(`a staleAfter below ten beats is a warning: ${title}`, () => {
+    const { warnings } = read(`${fleet(keys)}checks: { a: ${check} }`);
+    if (expected === undefined) assert.deepEqual(warnings, []);
+    else assert.match(warnings[0] ?? "", expected);
+  });
+
+test("a warning about staleAfter names three checks, and a file without a fleet has none", () => {
+  const checks = `checks: { ${["a", "b", "c", "d", "e"].map((name) => `${name}: ${SHORT}`).join(", ")} }`;
+  assert.match(read(`${fleet()}${checks}`).warnings[0] ?? "", /^staleAfter of a, b, c, 2 more:/);
+  assert.deepEqual(read(checks).warnings, []);
+});
