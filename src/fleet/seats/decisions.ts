@@ -261,8 +261,8 @@ export class Decisions {
   #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
     if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
     const member = this.#deps.members.get(run);
-    // the last beat of a member that has died may still be in a store that is back
-    return member !== undefined && member.provenAt < this.#deps.detachedAt();
+    // in a store that is back, the last beat of a dead member may still be, and votes of before that their member has yet to replace
+    return member !== undefined && (member.vouch?.provenAt ?? Number.NEGATIVE_INFINITY) < this.#deps.detachedAt();
   }
 }
 

@@ -239,6 +239,22 @@ it("a failure that was told before the store was gone is looked at again with ea
   assert.equal(table.record.decision.state, "failing", "its member has the same vote since the store is back");
 });
 
+for (const [title, until, state] of [
+  ["does not count before its member has replaced it", 0, "passing"],
+  ["counts when a beat vouches for it", 30_000, "failing"],
+] as const)
+  it(`a failure that was told before the store was gone, and is still there when it is back, ${title}`, () => {
+    const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 30_000);
+    table.own("passing", 38_000);
+    table.detachedAt = 5_000;
+    table.clock.stall(9_000);
+    table.hearAgain("a", until); // at 0, the beat says that votes may be wrong: its writes have failed
+    for (const isAlone of [true, false]) {
+      table.decisions.isAlone = isAlone;
+      assert.equal(table.decide(), state);
+    }
+  });
+
 it("a vote that counts is looked at again when it ends, and one that does not with each beat, while its member may be heard", () => {
   const reviewAt = (until: number, now: number) => {
     const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "passing", until);
