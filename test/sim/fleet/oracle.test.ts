@@ -16,10 +16,12 @@ class History {
   readonly facts: Facts;
   readonly oracle: Oracle;
   readonly members: readonly [MemberFacts, MemberFacts, MemberFacts];
+  readonly #probesAll: boolean;
   readonly #served = new Map<MemberFacts, CheckState>();
   readonly #voters = new Map<MemberFacts, Told>();
 
-  constructor(options: Partial<CheckOptions> = {}) {
+  constructor({ probesAll = true, ...options }: Partial<CheckOptions> & { readonly probesAll?: boolean } = {}) {
+    this.#probesAll = probesAll;
     this.facts = new Facts([{ ...CHECK, ...options }]);
     const state = (member: MemberFacts) => this.#served.get(member) ?? "pending";
     const troubled = (member: MemberFacts) => (isGood(state(member)) ? [] : this.facts.checks);
@@ -87,7 +89,7 @@ class History {
       run: `run-${name}`,
       variant: 0,
       format: 1,
-      probesAll: true,
+      probesAll: this.#probesAll,
       now: this.facts.now,
       hears: true,
     });
@@ -451,6 +453,28 @@ for (const isForged of [false, true])
     history.serve(c, "pending");
     history.pass(5);
     assert.equal(found(history).includes("false unknown"), !isForged, history.oracle.faults[0]);
+  });
+
+for (const [title, cutS, silentS, isFound] of [
+  ["has forgotten it, and fell silent at once", 51, 1, false],
+  ["has forgotten it, and fell silent when it was heard again", 51, 4, true],
+  ["knows it, and fell silent at once", 45, 1, true],
+] as const)
+  test(`a status that stays unknown at a member that has returned after ${cutS} s is ${isFound ? "found" : "excused"}: the voter ${title}`, () => {
+    const history = new History({ probesAll: false });
+    const [a, b, c] = history.members;
+    history.silence(b);
+    history.facts.end(b, "is killed");
+    history.facts.cut(c, true);
+    history.pass(29);
+    history.serve(c, "pending");
+    history.pass(cutS - 29);
+    history.facts.cut(c, false);
+    history.pass(silentS);
+    history.silence(a);
+    history.facts.end(a, "is killed");
+    history.pass(5);
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
   });
 
 for (const [diedS, isFound] of [

@@ -60,6 +60,9 @@ const HAND_OVER_MS = EDGE_MS + SPREAD_MS;
 /** The share of staleAfter for which the vote of a peer counts at least: it is as old as the oldest one of that peer. */
 const KNOWN_SHARE = 0.5;
 
+/** A member that is silent for so long is forgotten by the others. */
+const FORGOTTEN_MS = 10 * LEASE_MS;
+
 /** What the store was asked for. */
 export interface StoreUse {
   readonly beats: number;
@@ -415,7 +418,8 @@ export class Oracle {
 
   /**
    * A voter that is new to a member must be seen to beat, since the member hears: else its vote may be one of long ago. So must
-   * one that was not heard since the member's start, and one whose last beat was forged before the member has read it.
+   * one that was not heard since the member's start, one that has forgotten the member, which was silent for so long, and one
+   * whose last beat was forged before the member has read it.
    */
   #isUnseen(voter: MemberFacts, member: MemberFacts): boolean {
     const heardAt = this.#hearing.heardAt(voter, member);
@@ -423,7 +427,8 @@ export class Oracle {
     if (voter.beatForgedAt >= heardAt && returnedAt > heardAt) return true;
     if (heardAt < member.startedAt + CATCH_UP_MS) return true;
     const isNew = voter.startedAt > member.unstableFrom || member.unstableFrom === member.startedAt;
-    return isNew && heardAt < returnedAt + CATCH_UP_MS;
+    const isForgotten = returnedAt - member.unstableFrom >= FORGOTTEN_MS;
+    return (isNew || isForgotten) && heardAt < returnedAt + CATCH_UP_MS;
   }
 
   #hasSeenUp(member: MemberFacts, check: CheckFacts, deafMs: number): boolean {
