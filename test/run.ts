@@ -95,9 +95,11 @@ async function runSuite(name: string, words: readonly string[]): Promise<boolean
         break;
     }
   }
-  const { passed, failed } = progress.finish();
-  const totals = process.env.TEST_TOTALS;
-  if (totals !== undefined) appendFileSync(totals, `${name} ${passed} ${failed}\n`);
+  const { passed, failures } = progress.finish();
+  const failed = failures.length;
+  const { TEST_TOTALS, TEST_FAILURES } = process.env;
+  if (TEST_TOTALS !== undefined) appendFileSync(TEST_TOTALS, `${name} ${passed} ${failed}\n`);
+  if (TEST_FAILURES !== undefined) appendFileSync(TEST_FAILURES, failures.map((failure) => `${failure}\n`).join(""));
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   return failed === 0 && passed > 0;
 }

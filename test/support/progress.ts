@@ -65,8 +65,8 @@ export class Progress {
     this.#output = (this.#output + text).slice(-20_000);
   }
 
-  /** Ends the display. */
-  finish(): { readonly passed: number; readonly failed: number } {
+  /** Ends the display. `failures`: each with its error. */
+  finish(): { readonly passed: number; readonly failures: readonly string[] } {
     if (this.#out.isTTY) this.#out.write("\r\u001b[K");
     if (this.#failures.length > 0) {
       if (this.#output !== "") this.#out.write(`--- output of the tests\n${this.#output}\n`);
@@ -75,7 +75,7 @@ export class Progress {
     for (const { file, seconds } of this.#slowest()) this.#out.write(`${seconds.toFixed(1).padStart(8)} s  ${file}\n`);
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
     this.#out.write(`${this.#times.length} of ${this.#files} files in ${seconds} s\n`);
-    return { passed: this.#passed, failed: this.#failures.length };
+    return { passed: this.#passed, failures: this.#failures };
   }
 
   #slowest() {
