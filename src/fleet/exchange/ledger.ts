@@ -73,6 +73,16 @@ export class Ledger {
     return this.#changes.size + (this.#flight?.changes.size ?? 0);
   }
 
+  /** The number of acknowledged changes with which the store has all of now. */
+  get dueUntil(): number {
+    return this.acknowledged + this.unwritten;
+  }
+
+  /** Whether the store has all that was there at a time. What comes later does not count. */
+  isWritten(dueUntil: number): boolean {
+    return this.unwritten === 0 || this.acknowledged >= dueUntil;
+  }
+
   /** Whether there is something to take. */
   get hasChanges(): boolean {
     return this.#changes.size > 0;

@@ -76,8 +76,8 @@ export class Rounds {
   #isRestoring = false;
   /** Grows with each write: a beat that overlaps one does not tell what the store has lost. */
   #writes = 0;
-  /** A write has failed, and the store does not have what it said: the votes there may be wrong. */
-  isBehind = false;
+  /** The store has what it did not take with this change; `undefined`: it has all. */
+  #behindUntil: number | undefined;
   readonly #refused = new RefusedBeats();
   readonly resyncs: Record<ResyncCause, number> = { "new-run": 0, gap: 0, digest: 0, "log-lost": 0 };
   readonly #calls: StoreCalls;
@@ -94,6 +94,11 @@ export class Rounds {
   /** Beats that were ignored. */
   get refused(): number {
     return this.#refused.count;
+  }
+
+  /** A write has failed, and the store does not have what it said: the votes there may be wrong. */
+  get isBehind(): boolean {
+    return this.#behindUntil !== undefined;
   }
 
   get calls(): Pick<StoreCalls, "errors" | "failure" | "isUp"> {
@@ -115,9 +120,11 @@ export class Rounds {
   changed(): void {
     if (this.#closed.signal.aborted) return;
     const { isAnswering } = this.#calls;
-    this.isBehind ||= !isAnswering;
-    if (!isAnswering) return;
-    const { clock, members } = this.#deps;
+    const { clock, members, ledger } = this.#deps;
+    if (!isAnswering) {
+      this.#behindUntil = ledger.dueUntil;
+      return;
+    }
     this.#gatherTimer ??= clock.setTimer(Math.max(GATHER_MS, members() * GATHER_A_MEMBER_MS), () => {
       this.#gatherTimer = undefined;
       this.#run(this.flush());
@@ -134,12 +141,10 @@ export class Rounds {
   /** Writes all that has changed until now. Resolves with whether the store has it. */
   async flushAll(): Promise<boolean> {
     const { ledger } = this.#deps;
-    // what comes meanwhile is not waited for
-    const until = ledger.acknowledged + ledger.unwritten;
-    const isWritten = () => ledger.unwritten === 0 || ledger.acknowledged >= until;
+    const until = ledger.dueUntil;
     do await this.flush();
-    while (!isWritten() && !this.isBehind && !this.#closed.signal.aborted);
-    return isWritten();
+    while (!ledger.isWritten(until) && !this.isBehind && !this.#closed.signal.aborted);
+    return ledger.isWritten(until);
   }
 
   /** A beat besides those that are due: what it says is urgent. False: the store has not taken it. */
@@ -224,11 +229,12 @@ export class Rounds {
     this.#writes += 1;
     if (written === undefined) {
       ledger.giveBack(entry);
-      this.isBehind = true;
+      this.#behindUntil = ledger.dueUntil;
       return;
     }
     ledger.acknowledge(entry, written.before);
-    this.isBehind &&= ledger.hasChanges;
+    // what comes meanwhile is not waited for
+    if (ledger.isWritten(this.#behindUntil ?? 0)) this.#behindUntil = undefined;
     if (ledger.hasChanges) this.changed();
   }
 

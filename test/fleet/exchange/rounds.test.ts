@@ -322,6 +322,29 @@ describe("own votes", () => {
     assert.equal(Object.keys(bench.stored()).length, 1_200);
   });
 
+  for (const [title, delayMs, seconds] of [
+    ["a fast store", 2, 1.2],
+    ["a slow store", 400, 5],
+  ] as const)
+    it(`make a member behind only until ${title} has what waited for it, however much changes meanwhile`, async () => {
+      const bench = await new Bench().started(10);
+      bench.set({ x: "passing", y: "passing" });
+      await bench.clock.advance(100);
+      bench.store.faults.isAway = true;
+      bench.set({ x: "failing", y: "failing" });
+      await bench.clock.advance(100);
+      bench.set({ y: "warning" });
+      Object.assign(bench.store.faults, { isAway: false, delayMs });
+      const behind: boolean[] = [];
+      for (let step = 0; step < seconds * 1_000; step += 1) {
+        bench.set({ [`check-${step % 301}`]: step % 2 === 0 ? "passing" : "warning" });
+        await bench.clock.advance(1);
+        if (bench.stored().x === "failing" && bench.stored().y === "warning") behind.push(bench.rounds.isBehind);
+        else assert.equal(bench.rounds.isBehind, true, `after ${step} ms`);
+      }
+      assert.deepEqual([behind.length > 0, behind.at(-1)], [true, false]);
+    });
+
   it("of many checks are written one write after the other, without another change", async () => {
     const bench = await new Bench().started(10);
     bench.set(Object.fromEntries(Array.from({ length: 1_200 }, (_, index) => [`check-${index}`, "passing"])));

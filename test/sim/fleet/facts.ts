@@ -4,6 +4,7 @@
  * store when the world has cut it.
  */
 import type { CheckState } from "../../../src/registry/ports.js";
+import { Backlog } from "./backlog.js";
 
 /** Settings of the fleet, in milliseconds: the defaults. */
 export const BEAT_MS = 1_000;
@@ -186,6 +187,8 @@ export class MemberFacts {
   beatForgedAt = Number.NEGATIVE_INFINITY;
   /** Without the store it probes everything it knows. */
   readonly probesAll: boolean;
+  /** Votes that it has yet to write. */
+  readonly backlog = new Backlog(SPREAD_MS);
   readonly votes = new Map<CheckFacts, VoteFacts>();
   /** Of a check with other settings since its last reload: the last pass before, from which its state may still follow. */
   readonly passedBefore = new Map<CheckFacts, number>();
@@ -200,6 +203,7 @@ export class MemberFacts {
     this.wokeAt = options.now;
     this.unstableFrom = options.now;
     this.reachedSince = options.hears ? options.now : undefined;
+    if (!options.hears) this.backlog.stop(options.now);
   }
 
   get isAwake(): boolean {
@@ -404,6 +408,7 @@ export class Facts {
       const { isProbing } = vote;
       if (isProbing && isCounted) this.#count(check, check.groupOf(member), -1);
       if (isProbing) this.totals.rests += 1;
+      member.backlog.add(this.now);
       this.#remove({ ...vote, restedAt: this.now }, member, check);
       check.changedAt = this.now;
     }
@@ -504,6 +509,7 @@ export class Facts {
     const vote = member.votes.get(check);
     if (vote === undefined || !vote.isProbing) return;
     this.totals.rests += 1;
+    member.backlog.add(this.now);
     check.changedAt = this.now;
     vote.isProbing = false;
     vote.restedAt = this.now;
@@ -553,6 +559,7 @@ export class Facts {
     const vote = this.#voteOf(member, check);
     if (vote.state === state) return;
     this.totals.votes += 1;
+    member.backlog.add(this.now);
     if (vote.state === "failing") vote.failingUntil = this.now;
     vote.state = state;
     vote.since = this.now;
@@ -596,12 +603,16 @@ export class Facts {
     const { reachedSince } = member;
     if (reachedSince !== undefined && this.hasCaughtUp(member)) member.unstableFrom = this.now;
     member.reachedSince = undefined;
+    member.backlog.stop(this.now);
     this.#mark(member);
   }
 
   #hear(member: MemberFacts, lateMs = 0): void {
     member.lateUntil = Math.max(member.lateUntil, this.now + lateMs);
-    if (this.#hears(member)) member.reachedSince = member.lateUntil;
+    if (this.#hears(member)) {
+      member.reachedSince = member.lateUntil;
+      member.backlog.resume(member.lateUntil);
+    }
     this.#mark(member);
   }
 

@@ -8,17 +8,22 @@ export class Hearing {
     this.#facts = facts;
   }
 
-  /** Votes that were cast before this time are known to the member, or by the member. */
+  /** Votes of this member that were cast before this time are known to those that hear. */
+  saidFrom(member: MemberFacts): number {
+    return Math.min(this.knownFrom(member), member.backlog.knownUntil(this.#facts.now) - 500);
+  }
+
+  /** Votes that were cast before this time are known to the member, or by the member when none waits to be written. */
   knownFrom(member: MemberFacts): number {
     const { now, massMs } = this.#facts;
     return (this.steadyFrom(member) === undefined ? member.unstableFrom : now) - SPREAD_MS - 500 - massMs;
   }
 
-  /** Since when a member hears all: `undefined` while it does not, or has just begun to. */
+  /** Since when a member hears all: `undefined` while it does not, has just begun to, or has yet to write what it said before. */
   steadyFrom(member: MemberFacts): number | undefined {
     const { reachedSince } = member;
     if (!member.isAwake || reachedSince === undefined || !this.#facts.hasCaughtUp(member)) return undefined;
-    return reachedSince;
+    return member.backlog.knownUntil(this.#facts.now) < reachedSince ? undefined : reachedSince;
   }
 
   /** Since when a member hears nothing of a peer. */

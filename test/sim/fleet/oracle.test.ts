@@ -828,3 +828,73 @@ for (const [lateMs, gapS, isFound] of [
     history.pass(gapS);
     assert.equal(found(history).includes("gap"), isFound);
   });
+
+// a fleet is not calm while one of its members has so much to write
+for (const [title, whose, changes, seconds, isFound] of [
+  ["behind 30,000 others is not known", 0, 30_000, 4, false],
+  ["behind 30,000 others is known when they are written", 0, 30_000, 6, true],
+  ["behind 1,000 others is known", 0, 1_000, 4, true],
+  ["beside 30,000 of another member is known", 2, 30_000, 4, true],
+] as const)
+  for (const kind of whose === 2 ? ["false down"] : ["false down", "disagreed"])
+    test(`a vote ${title} after ${seconds} s: ${kind} ${isFound}`, () => {
+      const history = new History();
+      const [a, b] = history.members;
+      history.facts.turn(history.check, "down");
+      for (const voter of [a, b]) history.vote(voter, "failing");
+      history.serveAll("failing");
+      history.pass(40);
+      history.facts.turn(history.check, kind === "disagreed" ? "down" : "up");
+      for (let change = 0; change < changes; change += 1) history.members[whose].backlog.add(history.facts.now);
+      history.vote(a, "passing");
+      history.pass(seconds);
+      assert.equal(found(history).includes(kind), isFound, history.oracle.faults[0]);
+    });
+
+for (const [title, isReloaded, changes, seconds, isFound] of [
+  ["one whose voters have another definition since", true, 0, 6, false],
+  ["one whose voters have another definition since", true, 0, 8, true],
+  ["one that has 50,000 votes to write", true, 50_000, 13, false],
+  ["one that has 50,000 votes to write", true, 50_000, 15, true],
+  ["one whose voters have the same definition as before", false, 0, 6.5, true],
+] as const)
+  test(`a member that is back may follow its own vote alone for a lease: ${title}, ${seconds} s: ${isFound ? "found" : "excused"}`, () => {
+    const history = new History({ isVaried: true, index: 1, scope: "each", agree: "majority" });
+    const [a, b, c] = history.members;
+    history.probe(c);
+    history.pass(20);
+    history.facts.turn(history.check, "down");
+    for (const voter of [a, b, c]) history.vote(voter, "failing");
+    history.serveAll("failing");
+    history.facts.cut(c, true);
+    for (const variant of [1, 0] as const)
+      if (isReloaded) for (const voter of [a, b]) history.facts.reload(voter, variant);
+    history.pass(20);
+    for (let change = 0; change < changes; change += 1) c.backlog.add(history.facts.now);
+    history.facts.turn(history.check, "up");
+    for (const voter of [a, b]) history.vote(voter, "passing");
+    for (const member of [a, b]) history.serve(member, "warning");
+    history.facts.cut(c, false);
+    history.pass(seconds);
+    const down = history.oracle.faults.some((fault) => fault.includes("false down, at c"));
+    assert.equal(down, isFound, history.oracle.faults[0]);
+  });
+
+for (const [title, changes, seconds, isFound] of [
+  ["at once", 0, 5.5, true],
+  ["not while it has 50,000 votes of that time to write", 50_000, 5.5, false],
+  ["when they are written", 50_000, 9, true],
+] as const)
+  test(`a voter that is back after an outage counts ${title}`, () => {
+    const history = new History();
+    const [a, b, c] = history.members;
+    history.silence(b);
+    history.facts.end(b, "has left");
+    history.facts.cut(a, true);
+    for (let change = 0; change < changes; change += 1) a.backlog.add(history.facts.now);
+    history.pass(20);
+    history.serve(c, "pending");
+    history.facts.cut(a, false);
+    history.pass(seconds);
+    assert.equal(found(history).includes("false unknown"), isFound, history.oracle.faults[0]);
+  });

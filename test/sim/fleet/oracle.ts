@@ -271,7 +271,7 @@ export class Oracle {
       if (!isKnown || group !== check.groupOf(member)) continue;
       if (now - vote.lastResultAt > staleAfterMs + CATCH_UP_MS) continue;
       if (hasTurned && this.#isOutlived(voter, vote, member, check)) continue;
-      const since = Math.min(from, this.#hearing.knownFrom(voter));
+      const since = Math.min(from, this.#hearing.saidFrom(voter));
       if (vote.failingUntil >= since) {
         failed.add(voter);
         if (voter === member && this.#decidesAlone(member, check)) return;
@@ -282,7 +282,7 @@ export class Oracle {
     }
     const failing = failed.size;
     // there is no vote, or one of them has not voted yet: what it was, until it is stale
-    if (!hasTurned && (good === 0 || this.#isAwaited(member, check) || this.#isReloaded(check))) return;
+    if (!hasTurned && (good === 0 || this.#isAwaited(member, check) || this.#isReloaded(member, check))) return;
     const agree = check.agree === "majority" ? Math.floor((failing + good) / 2) + 1 : check.agree; // of `each`
     if (failing > 0 && failing >= Math.min(agree, failing + good)) return;
     this.#fault("false down", member, check, `${failing} voters see it fail, ${good} see it pass; the target is up`);
@@ -349,8 +349,19 @@ export class Oracle {
   }
 
   /** One that has another definition now is an owner of the old one until the list of members has settled. */
-  #isReloaded({ isVaried }: CheckFacts): boolean {
-    return isVaried && !this.#hasSettled(this.#facts.reloadedAt);
+  #isReloaded(member: MemberFacts, { isVaried }: CheckFacts): boolean {
+    return isVaried && (!this.#hasSettled(this.#facts.reloadedAt) || this.#isFrozen(member));
+  }
+
+  /**
+   * A member was without the store for a lease, and others have another definition since: it acts on that a lease after its
+   * return. It is back with the beat after all is written that it has said meanwhile.
+   */
+  #isFrozen({ reachedSince, unstableFrom, backlog }: MemberFacts): boolean {
+    const { reloadedAt, now } = this.#facts;
+    if (reachedSince === undefined || reachedSince - unstableFrom < DEATH_MS) return false;
+    const isNew = reloadedAt >= unstableFrom - SPREAD_MS;
+    return isNew && now < Math.max(reachedSince, backlog.returnedAt) + BEAT_MS + LEASE_MS + SPREAD_MS;
   }
 
   /** The list of members with a change of this time was acted on: after a settle time, and later only while it keeps changing. */
@@ -402,7 +413,7 @@ export class Oracle {
     if (!hasServed && this.#hearing.steadyFrom(member) === undefined) return;
     for (const [voter, vote] of check.votes) {
       if (!this.#isSameDefinition(voter, member, check) || !isGood(vote.state)) continue;
-      if (vote.since > Math.min(from, this.#hearing.knownFrom(voter)) - CATCH_UP_MS) continue;
+      if (vote.since > Math.min(from, this.#hearing.saidFrom(voter)) - CATCH_UP_MS) continue;
       if (this.#isUnseen(voter, member) || this.#hasLeftToBlind(voter, member, check)) continue;
       const heardAt = this.#hearing.heardAt(voter, member);
       if (now - heardAt >= LINGER_MS) continue;
@@ -460,11 +471,13 @@ export class Oracle {
   #checkCalm(): void {
     const { now, members, checks, massMs } = this.#facts;
     const steady = members.filter((member) => member.isProbing && this.#hearing.steadyFrom(member) !== undefined);
+    const knownUntil = Math.min(...steady.map(({ backlog }) => backlog.knownUntil(now)));
     // by what the group of a member in a check follows from
     const same = peersBy(steady, ({ format, side }) => `${format} ${side}`);
     const varied = peersBy(steady, ({ format, side, variant }) => `${format} ${side} ${variant}`);
     for (const check of checks) {
       if (check.scope === "local" || now - check.changedAt < SPREAD_MS + massMs + ROUNDING_MS) continue;
+      if (check.changedAt >= knownUntil) continue;
       if (check.isVaried && this.#calmMs(check) <= CALM_MS) continue;
       // what was right stays right, until something changes
       if (check.judgedAt > Math.max(check.changedAt, check.servedAt, this.#facts.disturbancesOf(check).lastAt))
