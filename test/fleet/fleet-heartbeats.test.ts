@@ -385,6 +385,32 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "failing failing failing");
     });
 
+  for (const names of ["a b", "a c", "b a", "b c", "c a", "c b"])
+    it(`is not missed with a report that was drained away, when a younger one came to the member that keeps it: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [drained, keeper, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+      assert.ok(drained !== undefined && keeper !== undefined && other !== undefined);
+      report(other, MISSED);
+      report(keeper, MISSED);
+      report(drained, OK);
+      await world.seconds(0.5);
+      drained.fleet.drain(true);
+      await world.seconds(3.5);
+      report(keeper, OK);
+      await world.seconds(20);
+      drained.fleet.drain(false);
+      await world.seconds(36);
+      report(drained, MISSED);
+      for (let step = 0; step < 7; step += 1) {
+        await world.seconds(0.5);
+        assert.equal(states(), "passing passing passing", `${step}`);
+      }
+      await world.seconds(0.5);
+      report(keeper, MISSED);
+      await world.seconds(1);
+      assert.equal(states(), "failing failing failing");
+    });
+
   for (const first of ["a", "b", "c"])
     it(`is not passing after a failure that is too old, when an older report passed at ${first}, which has died`, async () => {
       const { world, a, b, c, report } = await fleet();

@@ -130,11 +130,13 @@ export class OwnVotes {
       if (record.adopted === undefined) this.#castMissed(record, vote);
       return;
     }
+    // the number of a report that was adopted is not the one of this report: its member may miss it
+    const isFirst = record.adopted !== undefined;
     record.adopted = undefined;
     // a report of an earlier process may be older than what others have
     const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
     if (isRestored) this.#set(record, vote, 0);
-    else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
+    else if (isFirst || !this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
   }
 
   /** Once: it is as old as the report that is missed since, whose number it has. */

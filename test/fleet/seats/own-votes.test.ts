@@ -239,12 +239,15 @@ describe("the newest report of a member that is gone", () => {
     assert.deepEqual(cell()?.vote, { ...BROKEN, ageMs: 25_000 });
   });
 
-  it("makes way for a report that says the same: that one is younger", () => {
-    const { votes, record, cast, cell, validUntil } = missed();
-    votes.keep(record, { ...report, validUntil });
-    cast(OK);
-    assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
-  });
+  for (const leftMs of [40_000, 60_001, 66_000])
+    it(`makes way for a report that says the same: that one is younger, and has a number of its own: ${leftMs} ms left`, () => {
+      const { clock, votes, record, cast, cell } = missed();
+      votes.keep(record, { ...report, validUntil: clock.now() + leftMs });
+      cast(OK);
+      assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
+      cast(OK);
+      assert.equal(cell()?.order, 5);
+    });
 
   it("leaves nothing behind at a member that has no vote of its own yet", () => {
     const { votes, record, cell, clock } = setUp({ isHeartbeat: true });
