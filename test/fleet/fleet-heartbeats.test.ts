@@ -285,6 +285,53 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "passing passing passing");
     });
 
+  for (const [title, numbers] of [
+    ["a higher number", 2],
+    ["the same number", 1],
+  ] as const)
+    for (const names of ["a b", "b c", "c a"])
+      it(`follows the youngest report of members that were apart, however much younger it is: the older one has ${title}, ${names}`, async () => {
+        for (const laterS of [4, 8.5, 9.5, 14]) {
+          const { world, a, b, c, report, states } = await fleet();
+          const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+          assert.ok(old !== undefined && young !== undefined && other !== undefined);
+          report(other, OK);
+          await world.seconds(2);
+          young.connection.faults.isAway = true;
+          await world.seconds(10);
+          if (numbers === 2) report(old, OK);
+          report(old, BROKEN);
+          await world.seconds(laterS);
+          report(young, OK);
+          await world.seconds(2);
+          young.connection.faults.isAway = false;
+          await world.seconds(15);
+          assert.equal(states(), "passing passing passing", `${laterS} s later`);
+        }
+      });
+
+  for (const names of ["a b", "b c", "c a"])
+    it(`is the same at all members when the older one of those that were apart has died: ${names}`, async () => {
+      for (const laterS of [4, 8.5, 9.5, 14]) {
+        const { world, a, b, c, report } = await fleet();
+        const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+        assert.ok(old !== undefined && young !== undefined && other !== undefined);
+        report(other, OK);
+        await world.seconds(2);
+        young.connection.faults.isAway = true;
+        await world.seconds(10);
+        report(old, OK);
+        report(old, BROKEN);
+        await world.seconds(laterS);
+        report(young, OK);
+        old.kill();
+        young.connection.faults.isAway = false;
+        await world.seconds(15);
+        assert.equal(young.state("nightly"), other.state("nightly"), `${laterS} s later`);
+        if (laterS > 12) assert.equal(young.state("nightly"), "passing", `${laterS} s later`);
+      }
+    });
+
   it("counts a report that came before its member had the configuration, as one of now", async () => {
     const { world, a, b, report, states } = await fleet();
     report(b, BROKEN);

@@ -11,6 +11,13 @@
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
  *
+ * Each member knows the ages of the others' reports a little differently, and that of its own exactly. So that all agree, a
+ * number that says nothing is changed by the member that has the report, as soon as that one is sure:
+ *
+ *     the own report is older than one whose number is not higher      it gives its number up
+ *     it is younger than one of a member that is gone, or than one     it gets the next number
+ *     that is missed, whose number is not lower
+ *
  * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
  * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
  *
@@ -69,13 +76,59 @@ export function newestReport<Of extends HeartbeatVote>(
   const isOver = (each: Of) => missed.some(({ order, byAge }) => isUpTo(order, each) && byAge >= each.byAge - delayMs);
   const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
-  const recent = youngest(reports, toleranceMs + delayMs);
+  // once more the delay than at the member that changes its number: before others see by the age alone, it has done so
+  const recent = youngest(reports, toleranceMs + 2 * delayMs);
   const order = Math.max(...recent.map((vote) => vote.order));
   const last = youngest(
     recent.filter((vote) => vote.order === order),
-    delayMs,
+    order > 0 ? 2 * delayMs : delayMs,
   );
   return last.reduce((one, other) => (other.run > one.run ? other : one));
+}
+
+/**
+ * What becomes of the number of a member's own report, so that all members take the same one for the newest. Its number of
+ * before is known to others: one without a number says nothing, and is left as it is.
+ */
+export function numberChange(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): "next" | "none" | undefined {
+  if (own.order === 0 || own.isHandedOn === true || !isReport(own.vote) || own.validUntil <= now) return undefined;
+  if (isSurelyOlder(own, votes, precision, now)) return "none";
+  return isSurelyYounger(own, votes, precision, now) ? "next" : undefined;
+}
+
+/** Without its number, the newest one is a younger one: what is known of that one's age is a bound. */
+function isSurelyOlder(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): boolean {
+  const others = votes.filter((each) => each !== own);
+  const newest = newestReport([...others, { ...own, order: 0 }], precision, now);
+  return newest !== undefined && newest.order > 0 && newest.order <= own.order && newest.byAge > own.byAge;
+}
+
+function isSurelyYounger(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  { toleranceMs, delayMs }: AgePrecision,
+  now: number,
+): boolean {
+  const others = votes.filter((each) => each !== own && each.order >= own.order && each.vote.state !== "abstaining");
+  const challengers = others.filter(({ validUntil, byAge }) => validUntil > now || byAge === Number.NEGATIVE_INFINITY);
+  return (
+    challengers.length > 0 &&
+    challengers.every(({ vote, order, byAge, isHandedOn }) => {
+      // only this member can still change its number: it need not be sure
+      const isExact = isMissed(vote) || (isHandedOn === true && order === own.order);
+      return Number.isFinite(byAge) && byAge < own.byAge - delayMs - (isExact ? 0 : toleranceMs);
+    })
+  );
 }
 
 function isReport(vote: Vote): boolean {

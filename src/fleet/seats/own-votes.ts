@@ -34,6 +34,8 @@ export interface KeptReport {
   readonly isStaying: boolean;
   /** That member is gone or leaves, and this one keeps the report. */
   readonly isKept: boolean;
+  /** The report that arrived here last gets another number. */
+  readonly ownNumber?: "next" | "none" | undefined;
 }
 
 /** A vote that was changed, or removed. */
@@ -101,6 +103,7 @@ export class OwnVotes {
       else this.#set(record, this.#agedVote(record.own), 0);
       return true;
     }
+    if (newest?.ownNumber !== undefined) return this.#renumber(record, newest.ownNumber);
     if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
@@ -112,6 +115,15 @@ export class OwnVotes {
   /** The records of the member that is gone have the same report, as long as they are there. */
   #isAdopted({ check }: CheckRecord, newest: KeptReport | undefined): boolean {
     return newest !== undefined && !newest.isStaying && newest.order === this.#deps.ledger.get(check)?.order;
+  }
+
+  /** The same report: also of one that was repeated, the cell has the exact age. */
+  #renumber(record: CheckRecord, number: "next" | "none"): boolean {
+    const { own } = record;
+    if (own?.reportedAt === undefined) return false;
+    const castAtMs = own.reportedAt - this.#startedAt + (own.vote.ageMs ?? 0);
+    this.#set(record, own.vote, number === "next" ? this.#newest(record) + 1 : 0, castAtMs);
+    return true;
   }
 
   remove(record: CheckRecord): void {
@@ -170,8 +182,8 @@ export class OwnVotes {
     return newest;
   }
 
-  #set({ check, definition }: CheckRecord, vote: Vote, order: number): void {
-    const cell = { definition: definition.digest, castAtMs: this.uptimeMs, order, vote };
+  #set({ check, definition }: CheckRecord, vote: Vote, order: number, castAtMs = this.uptimeMs): void {
+    const cell = { definition: definition.digest, castAtMs, order, vote };
     if (this.#deps.ledger.set(check, cell)) this.#deps.onChange();
   }
 }
