@@ -149,11 +149,28 @@ export function heartbeatDecision(
   now: number,
 ): Decision {
   const newest = newestReport(votes, precision, now);
-  if (newest !== undefined)
-    return { state: stateOf(newest.vote), reason: newest.vote.reason, validUntil: newest.validUntil };
+  if (newest !== undefined) {
+    const { state, reason } = newest.vote;
+    return { state: stateOf(newest.vote), reason, validUntil: saidUntil({ state, reason }, votes, precision, now) };
+  }
   const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
   if (missed.length === 0) return before;
   return { state: "failing", reason: "missed", validUntil: Math.max(...missed.map(({ validUntil }) => validUntil)) };
+}
+
+/** Until when the newest of those that count by then says the same: a copy of a report may end before others of it do. */
+function saidUntil(
+  { state, reason }: Vote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): number {
+  let until = now;
+  for (;;) {
+    const newest = newestReport(votes, precision, until);
+    if (newest?.vote.state !== state || newest.vote.reason !== reason) return until;
+    until = newest.validUntil;
+  }
 }
 
 function stateOf({ state }: Vote): Decision["state"] {

@@ -63,6 +63,20 @@ describe("the newest report decides", () => {
       assert.equal(decision.reason, votes(text)[index]?.vote.reason);
     });
 
+  for (const [text, untilMs] of [
+    ["p2 p2", 2],
+    ["p2 p1", 2],
+    ["p1 p3 p2", 3],
+    ["p3 f2 p1", 1],
+    ["p3 p2 f1", 2],
+    ["f2 m0 f1", 3],
+    ["f2 m2 f1", 1],
+    ["p2 m0 m0", 1],
+    ["p2 P2", 1],
+  ] as const)
+    it(`counts as long as the newest of those that count says the same: ${text}`, () =>
+      assert.equal(heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW).validUntil, NOW + untilMs));
+
   for (const text of ["", "a0", "P1", "M0", "a0 F3"])
     it(`is what it was without a report: "${text}"`, () =>
       assert.equal(heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW), UNDECIDED));
