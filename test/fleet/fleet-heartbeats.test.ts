@@ -106,6 +106,31 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.equal(c.state("nightly"), "failing");
   });
 
+  for (const [title, goes] of [
+    ["was killed", (member: TestMember) => member.kill()],
+    ["leaves", (member: TestMember) => void member.fleet.leave().then(() => member.kill())],
+  ] as const)
+    it(`ends at nearly the same time at all others when its member ${title}`, async () => {
+      for (const name of ["a", "b", "c"]) {
+        const { world, a, b, c, report } = await fleet();
+        const receiver = world.members.get(name);
+        assert.ok(receiver !== undefined);
+        const others = [a, b, c].filter((member) => member !== receiver);
+        report(receiver, OK);
+        await world.seconds(2);
+        goes(receiver);
+        await world.seconds(28);
+        const endedAt = new Map<TestMember, number>();
+        for (let at = 30; at < 80 && endedAt.size < 2; at += 0.25) {
+          await world.seconds(0.25);
+          for (const each of others)
+            if (each.state("nightly") !== "passing" && !endedAt.has(each)) endedAt.set(each, at);
+        }
+        const times = others.map((each) => endedAt.get(each) ?? Number.NaN);
+        assert.ok(Math.abs((times[0] ?? 0) - (times[1] ?? 0)) <= 3, `${name}: ${times.join(" ")}`);
+      }
+    });
+
   it("keeps the report of a member that leaves", async () => {
     const { world, a, b, c, report } = await fleet();
     report(a, OK);
@@ -151,6 +176,22 @@ describe("a heartbeat whose reports arrive at different members", () => {
     await world.seconds(3);
     assert.equal(d.state("nightly"), "passing");
   });
+
+  for (const names of ["a b", "b a", "b c", "c a"])
+    it(`follows a report that says the same as the one before at its member, after two at the same time: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [one, two] = [a, b, c].sort((first, second) => placeIn(names, first) - placeIn(names, second));
+      assert.ok(one !== undefined && two !== undefined);
+      report(one, OK);
+      report(two, BROKEN);
+      await world.seconds(1.5);
+      report(one, OK);
+      await world.seconds(0.5);
+      assert.equal(states(), "passing passing passing");
+      report(two, BROKEN);
+      await world.seconds(0.5);
+      assert.equal(states(), "failing failing failing");
+    });
 
   it("writes at most ten times in the time of a heartbeat, however often it reports", async () => {
     const { world, a, report } = await fleet();

@@ -82,8 +82,10 @@ export class KnownVotes {
       if (member === undefined || cell.definition !== definition.digest) continue;
       const castUntil = reportValidity(member, definition, cell);
       const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
-      // a live member misses it itself, which is known while it is heard
-      const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
+      const isAdopted = cell.order > 0 && (cell.vote.ageMs ?? 0) > 0;
+      const validUntil = members.isAlive(member)
+        ? Math.max(castUntil, liveReportValidity(member, { beatMs, castUntil, isAdopted }))
+        : castUntil;
       const isHandedOn = (cell.vote.ageMs ?? 0) > 0 || !members.isAlive(member);
       found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
     }
