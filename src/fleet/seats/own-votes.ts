@@ -158,12 +158,12 @@ export class OwnVotes {
     if (before === undefined || !isMissed(before.vote) || !isMissed(vote)) this.#set(record, vote, before?.order ?? 0);
   }
 
-  /** The own cell says the same, is the newest, and is hardly older. */
+  /** The own cell says the same, is surely the newest, and is hardly older. */
   #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
     const cell = this.#deps.ledger.get(record.check);
     if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
-    if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
-      return false;
+    // with the same number, which of both is the newest is not known: that may be the other one
+    if (cell.definition !== record.definition.digest || cell.order <= this.#newestOfOthers(record)) return false;
     // a report that was adopted was old when it was written
     const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
     return ageMs < ageToleranceMs(record.definition.staleAfterMs);
@@ -175,8 +175,13 @@ export class OwnVotes {
     return { ...vote, ageMs: this.#deps.clock.now() - reportedAt };
   }
 
-  #newest({ check, definition }: CheckRecord): number {
-    let newest = this.#deps.ledger.get(check)?.order ?? 0;
+  #newest(record: CheckRecord): number {
+    return Math.max(this.#deps.ledger.get(record.check)?.order ?? 0, this.#newestOfOthers(record));
+  }
+
+  /** 0: none of them has a number. */
+  #newestOfOthers({ check, definition }: CheckRecord): number {
+    let newest = 0;
     for (const { cell } of this.#deps.votes(check))
       if (cell.definition === definition.digest) newest = Math.max(newest, cell.order);
     return newest;
