@@ -166,6 +166,35 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "failing failing failing");
     });
 
+  for (const [title, goes] of [
+    ["was killed", (member: TestMember) => member.kill()],
+    ["has left", (member: TestMember) => void member.fleet.leave().then(() => member.kill())],
+  ] as const)
+    for (const name of ["a", "b", "c"])
+      it(`is missed at all, also at one that is started later, when the member that has missed it ${title}: ${name}`, async () => {
+        const { world, a, b, c, report } = await fleet();
+        const missing = world.members.get(name);
+        assert.ok(missing !== undefined);
+        report(missing, OK);
+        await world.seconds(60);
+        report(missing, MISSED);
+        await world.seconds(2);
+        goes(missing);
+        await world.seconds(8);
+        const d = world.add("d", [BEAT]);
+        const others = [a, b, c, d].filter((member) => member !== missing);
+        await world.seconds(4);
+        for (let at = 14; at < 60; at += 1) {
+          await world.seconds(1);
+          for (const each of others) assert.equal(each.state("nightly"), "failing", `${each.name} at ${at} s`);
+        }
+        const [first] = others;
+        assert.ok(first !== undefined);
+        report(first, OK);
+        await world.seconds(0.5);
+        for (const each of others) assert.equal(each.state("nightly"), "passing");
+      });
+
   it("tells a late member the newest report", async () => {
     const { world, a, b, report } = await fleet();
     report(a, BROKEN);

@@ -22,7 +22,8 @@
  * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
  *
  * The report of a member that is dead or leaves counts on until it is as old as the heartbeat allows. A member that stays adopts
- * it, so that it is not lost with the records of the dead one.
+ * it, so that it is not lost with the records of the dead one. So it does with a miss, when there is no report: a member that
+ * has started since does not know when that was.
  */
 import type { Decision, Vote } from "../records/vote.js";
 
@@ -141,6 +142,14 @@ function youngest<Of extends HeartbeatVote>(votes: readonly Of[], withinMs: numb
   return votes.filter(({ byAge }) => byAge >= limit);
 }
 
+/** The miss that counts for the longest time. */
+export function newestMiss<Of extends HeartbeatVote>(votes: readonly Of[], now: number): Of | undefined {
+  const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
+  return missed.length === 0
+    ? undefined
+    : missed.reduce((one, other) => (other.validUntil > one.validUntil ? other : one));
+}
+
 /** @param before the decision so far, which stands while no member has a report or misses one */
 export function heartbeatDecision(
   votes: readonly HeartbeatVote[],
@@ -153,9 +162,8 @@ export function heartbeatDecision(
     const { state, reason } = newest.vote;
     return { state: stateOf(newest.vote), reason, validUntil: saidUntil({ state, reason }, votes, precision, now) };
   }
-  const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
-  if (missed.length === 0) return before;
-  return { state: "failing", reason: "missed", validUntil: Math.max(...missed.map(({ validUntil }) => validUntil)) };
+  const missed = newestMiss(votes, now);
+  return missed === undefined ? before : { state: "failing", reason: "missed", validUntil: missed.validUntil };
 }
 
 /** Until when the newest of those that count by then says the same: a copy of a report may end before others of it do. */

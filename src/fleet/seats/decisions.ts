@@ -12,7 +12,7 @@ import { type FleetMembership, goesFirst } from "../members/membership.js";
 import type { Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { ownersOf } from "../rules/assignment.js";
-import { heartbeatDecision, newestReport, numberChange } from "../rules/heartbeats.js";
+import { heartbeatDecision, isMissed, newestMiss, newestReport, numberChange } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import { KnownVotes, type KnownVotesDeps } from "./known-votes.js";
 import type { KeptReport } from "./own-votes.js";
@@ -112,12 +112,12 @@ export class Decisions {
     }
   }
 
-  /** The newest report of a heartbeat that counts. */
+  /** The newest report of a heartbeat that counts. Without one, the miss that does. */
   newestReport(record: CheckRecord): KeptReport | undefined {
     const { clock, run: self, members, beatMs } = this.#deps;
     const precision = agePrecision(record.definition, beatMs);
     const reports = this.#known.reports(record);
-    const newest = newestReport(reports, precision, clock.now());
+    const newest = newestReport(reports, precision, clock.now()) ?? newestMiss(reports, clock.now());
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
@@ -126,7 +126,8 @@ export class Decisions {
     const own =
       this.#deps.isCatchingUp() || this.#deps.isBehind() ? undefined : reports.find(({ run }) => run === self);
     const ownNumber = own && numberChange(own, reports, precision, clock.now());
-    return { ...newest, validUntil: newest.byAge, isOwn, isStaying, isKept, ownNumber };
+    const validUntil = isMissed(newest.vote) ? newest.byAge + record.definition.staleAfterMs : newest.byAge;
+    return { ...newest, validUntil, isOwn, isStaying, isKept, ownNumber };
   }
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */

@@ -69,9 +69,11 @@ export class KnownVotes {
     const found: HeartbeatVote[] = [];
     const order = ownCell(check)?.order ?? 0;
     const { own, adopted } = record;
-    if (adopted !== undefined)
-      found.push({ ...adopted, byAge: adopted.validUntil, run: self, order, isHandedOn: true });
-    else if (own !== undefined) {
+    if (adopted !== undefined) {
+      const { validUntil } = adopted;
+      const byAge = isMissed(adopted.vote) ? validUntil - definition.staleAfterMs : validUntil;
+      found.push({ ...adopted, byAge, run: self, order, isHandedOn: true });
+    } else if (own !== undefined) {
       const castUntil = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
       const byAge = isMissed(own.vote) ? castUntil - definition.staleAfterMs : castUntil;
       const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);

@@ -23,7 +23,7 @@ export interface OwnVotesDeps {
   readonly onChange: () => void;
 }
 
-/** The newest report of a heartbeat. */
+/** The newest report of a heartbeat, or the miss that counts without one. */
 export interface KeptReport {
   readonly vote: Vote;
   /** By its age, however long its member lives. */
@@ -113,8 +113,9 @@ export class OwnVotes {
   }
 
   /** The records of the member that is gone have the same report, as long as they are there. */
-  #isAdopted({ check }: CheckRecord, newest: KeptReport | undefined): boolean {
-    return newest !== undefined && !newest.isStaying && newest.order === this.#deps.ledger.get(check)?.order;
+  #isAdopted({ check, adopted }: CheckRecord, newest: KeptReport | undefined): boolean {
+    if (newest === undefined || adopted === undefined || newest.isStaying) return false;
+    return isMissed(newest.vote) === isMissed(adopted.vote) && newest.order === this.#deps.ledger.get(check)?.order;
   }
 
   /** The same report: also of one that was repeated, the cell has the exact age. */
@@ -140,6 +141,10 @@ export class OwnVotes {
   #castHeartbeat(record: CheckRecord, vote: Vote): void {
     if (vote.state === "abstaining" || isMissed(vote)) {
       if (record.adopted === undefined) this.#castMissed(record, vote);
+      else if (isMissed(record.adopted.vote) && isMissed(vote)) {
+        record.adopted = undefined;
+        this.#set(record, vote, 0);
+      }
       return;
     }
     // the number of a report that was adopted is not the one of this report: its member may miss it
