@@ -547,6 +547,35 @@ describe("a heartbeat whose reports arrive at different members", () => {
       }
     });
 
+  for (const phaseS of [0.25, 0.5, 0.75])
+    for (const name of ["a", "b", "c"])
+      it(`is never missed when a member that has stood still gets a report, and another one kept its last: ${name}, ${phaseS} s`, async () => {
+        const world = new World();
+        world.isSilent = true;
+        // their beats come one after the other
+        const members: TestMember[] = [];
+        for (const each of ["a", "b", "c", "d"]) {
+          members.push(world.add(each, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]));
+          await world.seconds(0.3);
+        }
+        await world.seconds(20);
+        const still = world.members.get(name);
+        assert.ok(still !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        report(still, OK);
+        for (const member of members) if (member !== still) report(member, MISSED);
+        await world.seconds(10);
+        still.clock.stop();
+        await world.seconds(70 + phaseS);
+        still.clock.continue();
+        report(still, OK);
+        await world.seconds(20);
+        const states = members.map(({ decisions }) => decisions.map(({ state }) => state).join(" "));
+        for (const [index, text] of states.entries())
+          assert.doesNotMatch(text, /passing .*failing/, `${members[index]?.name}: ${text}`);
+      });
+
   for (const name of ["a", "b", "c"])
     it(`keeps the report of ${name}, which was killed and is started again at once, also where it was not heard`, async () => {
       const world = new World();

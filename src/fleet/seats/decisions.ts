@@ -35,6 +35,9 @@ export interface DecisionsDeps extends KnownVotesDeps {
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
 const MAX_AWAITED_STALE_TIMES = 2;
 
+/** A member that has grown in so many reads is heard by the others too, as far as they hear. */
+const SETTLED_GROWTHS = 3;
+
 const CHECKS_A_STEP = 25;
 
 export class Decisions {
@@ -121,13 +124,14 @@ export class Decisions {
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
+    const isSettled = isStaying && member.growths >= SETTLED_GROWTHS;
     const isOwn = newest.run === self;
     const isKept = !isOwn && !isStaying && member !== undefined && this.#isKeeper(record, member);
     const own =
       this.#deps.isCatchingUp() || this.#deps.isBehind() ? undefined : reports.find(({ run }) => run === self);
     const ownNumber = own && numberChange(own, reports, precision, clock.now());
     const validUntil = isMissed(newest.vote) ? newest.byAge + record.definition.staleAfterMs : newest.byAge;
-    return { ...newest, validUntil, isOwn, isStaying, isKept, ownNumber };
+    return { ...newest, validUntil, isOwn, isStaying, isSettled, isKept, ownNumber };
   }
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */

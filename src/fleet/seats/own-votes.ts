@@ -32,6 +32,8 @@ export interface KeptReport {
   readonly isOwn: boolean;
   /** The member that has it is alive, and does not leave. */
   readonly isStaying: boolean;
+  /** The others hear it too by now. */
+  readonly isSettled: boolean;
   /** That member is gone or leaves, and this one keeps the report. */
   readonly isKept: boolean;
   /** The report that arrived here last gets another number. */
@@ -97,7 +99,7 @@ export class OwnVotes {
    */
   keep(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (record.adopted !== undefined) {
-      if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
+      if (newest?.isOwn === true || this.#isStillKept(record, newest)) return false;
       record.adopted = undefined;
       if (record.own === undefined) this.remove(record);
       else this.#set(record, this.#agedVote(record.own), 0);
@@ -112,9 +114,13 @@ export class OwnVotes {
     return true;
   }
 
-  /** The records of the member that is gone have the same report, as long as they are there. */
-  #isAdopted({ check, adopted }: CheckRecord, newest: KeptReport | undefined): boolean {
-    if (newest === undefined || adopted === undefined || newest.isStaying) return false;
+  /**
+   * The records of the member that is gone have the same report, as long as they are there. Of one that is back, others may not
+   * count a report yet.
+   */
+  #isStillKept({ check, adopted }: CheckRecord, newest: KeptReport | undefined): boolean {
+    if (newest === undefined || adopted === undefined) return false;
+    if (newest.isStaying) return !newest.isSettled && !isMissed(newest.vote);
     return isMissed(newest.vote) === isMissed(adopted.vote) && newest.order === this.#deps.ledger.get(check)?.order;
   }
 

@@ -163,7 +163,7 @@ describe("the vote on a heartbeat", () => {
 });
 
 describe("the newest report of a member that is gone", () => {
-  const report = { vote: OK, order: 4, isOwn: false, isStaying: false, isKept: true };
+  const report = { vote: OK, order: 4, isOwn: false, isStaying: false, isSettled: false, isKept: true };
 
   function missed() {
     const world = setUp({ isHeartbeat: true });
@@ -220,7 +220,7 @@ describe("the newest report of a member that is gone", () => {
     assert.equal(votes.keep(record, { ...report, order: 5, validUntil }), true);
   });
 
-  for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true }])
+  for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true, isSettled: true }])
     it(`makes way ${newest === undefined ? "when it is too old" : "for a newer one elsewhere"}`, () => {
       const { votes, record, cell, validUntil } = missed();
       votes.keep(record, { ...report, validUntil });
@@ -228,6 +228,18 @@ describe("the newest report of a member that is gone", () => {
       assert.equal(record.adopted, undefined);
       assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
     });
+
+  it("stays while another member with a newer one was heard just now: the others may not hear that one yet", () => {
+    const { votes, record, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    for (const order of [4, 5]) {
+      assert.equal(votes.keep(record, { ...report, order, validUntil, isStaying: true, isKept: false }), false);
+      assert.equal(cell()?.order, 4);
+    }
+    const miss = { ...report, vote: MISSED, validUntil, isStaying: true, isKept: false };
+    assert.equal(votes.keep(record, miss), true);
+    assert.equal(record.adopted, undefined);
+  });
 
   it("makes way for the own report of before, which is as old as it is", () => {
     const { votes, record, cast, cell, clock } = setUp({ isHeartbeat: true });
