@@ -106,6 +106,31 @@ describe("a heartbeat whose reports arrive at different members", () => {
     assert.equal(c.state("nightly"), "failing");
   });
 
+  for (const [title, goes] of [
+    ["was killed", (member: TestMember) => member.kill()],
+    ["leaves", (member: TestMember) => void member.fleet.leave().then(() => member.kill())],
+  ] as const)
+    it(`ends at nearly the same time at all others when its member ${title}`, async () => {
+      for (const name of ["a", "b", "c"]) {
+        const { world, a, b, c, report } = await fleet();
+        const receiver = world.members.get(name);
+        assert.ok(receiver !== undefined);
+        const others = [a, b, c].filter((member) => member !== receiver);
+        report(receiver, OK);
+        await world.seconds(2);
+        goes(receiver);
+        await world.seconds(28);
+        const endedAt = new Map<TestMember, number>();
+        for (let at = 30; at < 80 && endedAt.size < 2; at += 0.25) {
+          await world.seconds(0.25);
+          for (const each of others)
+            if (each.state("nightly") !== "passing" && !endedAt.has(each)) endedAt.set(each, at);
+        }
+        const times = others.map((each) => endedAt.get(each) ?? Number.NaN);
+        assert.ok(Math.abs((times[0] ?? 0) - (times[1] ?? 0)) <= 3, `${name}: ${times.join(" ")}`);
+      }
+    });
+
   it("keeps the report of a member that leaves", async () => {
     const { world, a, b, c, report } = await fleet();
     report(a, OK);
@@ -141,6 +166,35 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "failing failing failing");
     });
 
+  for (const [title, goes] of [
+    ["was killed", (member: TestMember) => member.kill()],
+    ["has left", (member: TestMember) => void member.fleet.leave().then(() => member.kill())],
+  ] as const)
+    for (const name of ["a", "b", "c"])
+      it(`is missed at all, also at one that is started later, when the member that has missed it ${title}: ${name}`, async () => {
+        const { world, a, b, c, report } = await fleet();
+        const missing = world.members.get(name);
+        assert.ok(missing !== undefined);
+        report(missing, OK);
+        await world.seconds(60);
+        report(missing, MISSED);
+        await world.seconds(2);
+        goes(missing);
+        await world.seconds(8);
+        const d = world.add("d", [BEAT]);
+        const others = [a, b, c, d].filter((member) => member !== missing);
+        await world.seconds(4);
+        for (let at = 14; at < 60; at += 1) {
+          await world.seconds(1);
+          for (const each of others) assert.equal(each.state("nightly"), "failing", `${each.name} at ${at} s`);
+        }
+        const [first] = others;
+        assert.ok(first !== undefined);
+        report(first, OK);
+        await world.seconds(0.5);
+        for (const each of others) assert.equal(each.state("nightly"), "passing");
+      });
+
   it("tells a late member the newest report", async () => {
     const { world, a, b, report } = await fleet();
     report(a, BROKEN);
@@ -151,6 +205,22 @@ describe("a heartbeat whose reports arrive at different members", () => {
     await world.seconds(3);
     assert.equal(d.state("nightly"), "passing");
   });
+
+  for (const names of ["a b", "b a", "b c", "c a"])
+    it(`follows a report that says the same as the one before at its member, after two at the same time: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [one, two] = [a, b, c].sort((first, second) => placeIn(names, first) - placeIn(names, second));
+      assert.ok(one !== undefined && two !== undefined);
+      report(one, OK);
+      report(two, BROKEN);
+      await world.seconds(1.5);
+      report(one, OK);
+      await world.seconds(0.5);
+      assert.equal(states(), "passing passing passing");
+      report(two, BROKEN);
+      await world.seconds(0.5);
+      assert.equal(states(), "failing failing failing");
+    });
 
   it("writes at most ten times in the time of a heartbeat, however often it reports", async () => {
     const { world, a, report } = await fleet();
@@ -285,6 +355,53 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "passing passing passing");
     });
 
+  for (const [title, numbers] of [
+    ["a higher number", 2],
+    ["the same number", 1],
+  ] as const)
+    for (const names of ["a b", "b c", "c a"])
+      it(`follows the youngest report of members that were apart, however much younger it is: the older one has ${title}, ${names}`, async () => {
+        for (const laterS of [4, 8.5, 9.5, 14]) {
+          const { world, a, b, c, report, states } = await fleet();
+          const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+          assert.ok(old !== undefined && young !== undefined && other !== undefined);
+          report(other, OK);
+          await world.seconds(2);
+          young.connection.faults.isAway = true;
+          await world.seconds(10);
+          if (numbers === 2) report(old, OK);
+          report(old, BROKEN);
+          await world.seconds(laterS);
+          report(young, OK);
+          await world.seconds(2);
+          young.connection.faults.isAway = false;
+          await world.seconds(15);
+          assert.equal(states(), "passing passing passing", `${laterS} s later`);
+        }
+      });
+
+  for (const names of ["a b", "b c", "c a"])
+    it(`is the same at all members when the older one of those that were apart has died: ${names}`, async () => {
+      for (const laterS of [4, 8.5, 9.5, 14]) {
+        const { world, a, b, c, report } = await fleet();
+        const [old, young, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+        assert.ok(old !== undefined && young !== undefined && other !== undefined);
+        report(other, OK);
+        await world.seconds(2);
+        young.connection.faults.isAway = true;
+        await world.seconds(10);
+        report(old, OK);
+        report(old, BROKEN);
+        await world.seconds(laterS);
+        report(young, OK);
+        old.kill();
+        young.connection.faults.isAway = false;
+        await world.seconds(15);
+        assert.equal(young.state("nightly"), other.state("nightly"), `${laterS} s later`);
+        if (laterS > 12) assert.equal(young.state("nightly"), "passing", `${laterS} s later`);
+      }
+    });
+
   it("counts a report that came before its member had the configuration, as one of now", async () => {
     const { world, a, b, report, states } = await fleet();
     report(b, BROKEN);
@@ -385,6 +502,32 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.equal(states(), "failing failing failing");
     });
 
+  for (const names of ["a b", "a c", "b a", "b c", "c a", "c b"])
+    it(`is not missed with a report that was drained away, when a younger one came to the member that keeps it: ${names}`, async () => {
+      const { world, a, b, c, report, states } = await fleet();
+      const [drained, keeper, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+      assert.ok(drained !== undefined && keeper !== undefined && other !== undefined);
+      report(other, MISSED);
+      report(keeper, MISSED);
+      report(drained, OK);
+      await world.seconds(0.5);
+      drained.fleet.drain(true);
+      await world.seconds(3.5);
+      report(keeper, OK);
+      await world.seconds(20);
+      drained.fleet.drain(false);
+      await world.seconds(36);
+      report(drained, MISSED);
+      for (let step = 0; step < 7; step += 1) {
+        await world.seconds(0.5);
+        assert.equal(states(), "passing passing passing", `${step}`);
+      }
+      await world.seconds(0.5);
+      report(keeper, MISSED);
+      await world.seconds(1);
+      assert.equal(states(), "failing failing failing");
+    });
+
   for (const first of ["a", "b", "c"])
     it(`is not passing after a failure that is too old, when an older report passed at ${first}, which has died`, async () => {
       const { world, a, b, c, report } = await fleet();
@@ -403,6 +546,35 @@ describe("a heartbeat whose reports arrive at different members", () => {
         assert.deepEqual([other.state("nightly"), third.state("nightly")], ["failing", "failing"], `${step}`);
       }
     });
+
+  for (const phaseS of [0.25, 0.5, 0.75])
+    for (const name of ["a", "b", "c"])
+      it(`is never missed when a member that has stood still gets a report, and another one kept its last: ${name}, ${phaseS} s`, async () => {
+        const world = new World();
+        world.isSilent = true;
+        // their beats come one after the other
+        const members: TestMember[] = [];
+        for (const each of ["a", "b", "c", "d"]) {
+          members.push(world.add(each, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]));
+          await world.seconds(0.3);
+        }
+        await world.seconds(20);
+        const still = world.members.get(name);
+        assert.ok(still !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        report(still, OK);
+        for (const member of members) if (member !== still) report(member, MISSED);
+        await world.seconds(10);
+        still.clock.stop();
+        await world.seconds(70 + phaseS);
+        still.clock.continue();
+        report(still, OK);
+        await world.seconds(20);
+        const states = members.map(({ decisions }) => decisions.map(({ state }) => state).join(" "));
+        for (const [index, text] of states.entries())
+          assert.doesNotMatch(text, /passing .*failing/, `${members[index]?.name}: ${text}`);
+      });
 
   for (const name of ["a", "b", "c"])
     it(`keeps the report of ${name}, which was killed and is started again at once, also where it was not heard`, async () => {

@@ -11,11 +11,19 @@
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
  *
+ * Each member knows the ages of the others' reports a little differently, and that of its own exactly. So that all agree, a
+ * number that says nothing is changed by the member that has the report, as soon as that one is sure:
+ *
+ *     the own report is older than one whose number is not higher      it gives its number up
+ *     it is younger than one of a member that is gone, or than one     it gets the next number
+ *     that is missed, whose number is not lower
+ *
  * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
  * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
  *
  * The report of a member that is dead or leaves counts on until it is as old as the heartbeat allows. A member that stays adopts
- * it, so that it is not lost with the records of the dead one.
+ * it, so that it is not lost with the records of the dead one. So it does with a miss, when there is no report: a member that
+ * has started since does not know when that was.
  */
 import type { Decision, Vote } from "../records/vote.js";
 
@@ -69,13 +77,59 @@ export function newestReport<Of extends HeartbeatVote>(
   const isOver = (each: Of) => missed.some(({ order, byAge }) => isUpTo(order, each) && byAge >= each.byAge - delayMs);
   const reports = votes.filter((each) => isReport(each.vote) && each.validUntil > now && !isOver(each));
   if (reports.length < 2) return reports[0];
-  const recent = youngest(reports, toleranceMs + delayMs);
+  // once more the delay than at the member that changes its number: before others see by the age alone, it has done so
+  const recent = youngest(reports, toleranceMs + 2 * delayMs);
   const order = Math.max(...recent.map((vote) => vote.order));
   const last = youngest(
     recent.filter((vote) => vote.order === order),
-    delayMs,
+    order > 0 ? 2 * delayMs : delayMs,
   );
   return last.reduce((one, other) => (other.run > one.run ? other : one));
+}
+
+/**
+ * What becomes of the number of a member's own report, so that all members take the same one for the newest. Its number of
+ * before is known to others: one without a number says nothing, and is left as it is.
+ */
+export function numberChange(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): "next" | "none" | undefined {
+  if (own.order === 0 || own.isHandedOn === true || !isReport(own.vote) || own.validUntil <= now) return undefined;
+  if (isSurelyOlder(own, votes, precision, now)) return "none";
+  return isSurelyYounger(own, votes, precision, now) ? "next" : undefined;
+}
+
+/** Without its number, the newest one is a younger one: what is known of that one's age is a bound. */
+function isSurelyOlder(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): boolean {
+  const others = votes.filter((each) => each !== own);
+  const newest = newestReport([...others, { ...own, order: 0 }], precision, now);
+  return newest !== undefined && newest.order > 0 && newest.order <= own.order && newest.byAge > own.byAge;
+}
+
+function isSurelyYounger(
+  own: HeartbeatVote,
+  votes: readonly HeartbeatVote[],
+  { toleranceMs, delayMs }: AgePrecision,
+  now: number,
+): boolean {
+  const others = votes.filter((each) => each !== own && each.order >= own.order && each.vote.state !== "abstaining");
+  const challengers = others.filter(({ validUntil, byAge }) => validUntil > now || byAge === Number.NEGATIVE_INFINITY);
+  return (
+    challengers.length > 0 &&
+    challengers.every(({ vote, order, byAge, isHandedOn }) => {
+      // only this member can still change its number: it need not be sure
+      const isExact = isMissed(vote) || (isHandedOn === true && order === own.order);
+      return Number.isFinite(byAge) && byAge < own.byAge - delayMs - (isExact ? 0 : toleranceMs);
+    })
+  );
 }
 
 function isReport(vote: Vote): boolean {
@@ -88,6 +142,14 @@ function youngest<Of extends HeartbeatVote>(votes: readonly Of[], withinMs: numb
   return votes.filter(({ byAge }) => byAge >= limit);
 }
 
+/** The miss that counts for the longest time. */
+export function newestMiss<Of extends HeartbeatVote>(votes: readonly Of[], now: number): Of | undefined {
+  const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
+  return missed.length === 0
+    ? undefined
+    : missed.reduce((one, other) => (other.validUntil > one.validUntil ? other : one));
+}
+
 /** @param before the decision so far, which stands while no member has a report or misses one */
 export function heartbeatDecision(
   votes: readonly HeartbeatVote[],
@@ -96,11 +158,27 @@ export function heartbeatDecision(
   now: number,
 ): Decision {
   const newest = newestReport(votes, precision, now);
-  if (newest !== undefined)
-    return { state: stateOf(newest.vote), reason: newest.vote.reason, validUntil: newest.validUntil };
-  const missed = votes.filter(({ vote, validUntil }) => isMissed(vote) && validUntil > now);
-  if (missed.length === 0) return before;
-  return { state: "failing", reason: "missed", validUntil: Math.max(...missed.map(({ validUntil }) => validUntil)) };
+  if (newest !== undefined) {
+    const { state, reason } = newest.vote;
+    return { state: stateOf(newest.vote), reason, validUntil: saidUntil({ state, reason }, votes, precision, now) };
+  }
+  const missed = newestMiss(votes, now);
+  return missed === undefined ? before : { state: "failing", reason: "missed", validUntil: missed.validUntil };
+}
+
+/** Until when the newest of those that count by then says the same: a copy of a report may end before others of it do. */
+function saidUntil(
+  { state, reason }: Vote,
+  votes: readonly HeartbeatVote[],
+  precision: AgePrecision,
+  now: number,
+): number {
+  let until = now;
+  for (;;) {
+    const newest = newestReport(votes, precision, until);
+    if (newest?.vote.state !== state || newest.vote.reason !== reason) return until;
+    until = newest.validUntil;
+  }
 }
 
 function stateOf({ state }: Vote): Decision["state"] {

@@ -12,7 +12,7 @@ import { type FleetMembership, goesFirst } from "../members/membership.js";
 import type { Decision, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { ownersOf } from "../rules/assignment.js";
-import { heartbeatDecision, newestReport } from "../rules/heartbeats.js";
+import { heartbeatDecision, isMissed, newestMiss, newestReport, numberChange } from "../rules/heartbeats.js";
 import type { Run } from "../store/store.js";
 import { KnownVotes, type KnownVotesDeps } from "./known-votes.js";
 import type { KeptReport } from "./own-votes.js";
@@ -34,6 +34,9 @@ export interface DecisionsDeps extends KnownVotesDeps {
 
 /** So many times `staleAfter`, an owner without a vote that counts is waited for. */
 const MAX_AWAITED_STALE_TIMES = 2;
+
+/** A member that has grown in so many reads is heard by the others too, as far as they hear. */
+const SETTLED_GROWTHS = 3;
 
 const CHECKS_A_STEP = 25;
 
@@ -112,17 +115,23 @@ export class Decisions {
     }
   }
 
-  /** The newest report of a heartbeat that counts. */
+  /** The newest report of a heartbeat that counts. Without one, the miss that does. */
   newestReport(record: CheckRecord): KeptReport | undefined {
     const { clock, run: self, members, beatMs } = this.#deps;
     const precision = agePrecision(record.definition, beatMs);
-    const newest = newestReport(this.#known.reports(record), precision, clock.now());
+    const reports = this.#known.reports(record);
+    const newest = newestReport(reports, precision, clock.now()) ?? newestMiss(reports, clock.now());
     if (newest === undefined) return undefined;
     const member = members.get(newest.run);
     const isStaying = member !== undefined && members.isAlive(member) && member.beat?.isLeaving === false;
+    const isSettled = isStaying && member.growths >= SETTLED_GROWTHS;
     const isOwn = newest.run === self;
     const isKept = !isOwn && !isStaying && member !== undefined && this.#isKeeper(record, member);
-    return { ...newest, validUntil: newest.byAge, isOwn, isStaying, isKept };
+    const own =
+      this.#deps.isCatchingUp() || this.#deps.isBehind() ? undefined : reports.find(({ run }) => run === self);
+    const ownNumber = own && numberChange(own, reports, precision, clock.now());
+    const validUntil = isMissed(newest.vote) ? newest.byAge + record.definition.staleAfterMs : newest.byAge;
+    return { ...newest, validUntil, isOwn, isStaying, isSettled, isKept, ownNumber };
   }
 
   /** Whether this member, no owner any more, sees in place of one: each owner without a vote that counts has one predecessor. */

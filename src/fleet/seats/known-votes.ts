@@ -69,9 +69,11 @@ export class KnownVotes {
     const found: HeartbeatVote[] = [];
     const order = ownCell(check)?.order ?? 0;
     const { own, adopted } = record;
-    if (adopted !== undefined)
-      found.push({ ...adopted, byAge: adopted.validUntil, run: self, order, isHandedOn: true });
-    else if (own !== undefined) {
+    if (adopted !== undefined) {
+      const { validUntil } = adopted;
+      const byAge = isMissed(adopted.vote) ? validUntil - definition.staleAfterMs : validUntil;
+      found.push({ ...adopted, byAge, run: self, order, isHandedOn: true });
+    } else if (own !== undefined) {
       const castUntil = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
       const byAge = isMissed(own.vote) ? castUntil - definition.staleAfterMs : castUntil;
       const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);
@@ -82,8 +84,10 @@ export class KnownVotes {
       if (member === undefined || cell.definition !== definition.digest) continue;
       const castUntil = reportValidity(member, definition, cell);
       const byAge = isMissed(cell.vote) ? castUntil - definition.staleAfterMs : castUntil;
-      // a live member misses it itself, which is known while it is heard
-      const validUntil = members.isAlive(member) ? Math.max(castUntil, liveReportValidity(member, beatMs)) : castUntil;
+      const isAdopted = cell.order > 0 && (cell.vote.ageMs ?? 0) > 0;
+      const validUntil = members.isAlive(member)
+        ? Math.max(castUntil, liveReportValidity(member, { beatMs, castUntil, isAdopted }))
+        : castUntil;
       const isHandedOn = (cell.vote.ageMs ?? 0) > 0 || !members.isAlive(member);
       found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
     }

@@ -23,7 +23,7 @@ export interface OwnVotesDeps {
   readonly onChange: () => void;
 }
 
-/** The newest report of a heartbeat. */
+/** The newest report of a heartbeat, or the miss that counts without one. */
 export interface KeptReport {
   readonly vote: Vote;
   /** By its age, however long its member lives. */
@@ -32,8 +32,12 @@ export interface KeptReport {
   readonly isOwn: boolean;
   /** The member that has it is alive, and does not leave. */
   readonly isStaying: boolean;
+  /** The others hear it too by now. */
+  readonly isSettled: boolean;
   /** That member is gone or leaves, and this one keeps the report. */
   readonly isKept: boolean;
+  /** The report that arrived here last gets another number. */
+  readonly ownNumber?: "next" | "none" | undefined;
 }
 
 /** A vote that was changed, or removed. */
@@ -95,12 +99,13 @@ export class OwnVotes {
    */
   keep(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (record.adopted !== undefined) {
-      if (newest?.isOwn === true || this.#isAdopted(record, newest)) return false;
+      if (newest?.isOwn === true || this.#isStillKept(record, newest)) return false;
       record.adopted = undefined;
       if (record.own === undefined) this.remove(record);
       else this.#set(record, this.#agedVote(record.own), 0);
       return true;
     }
+    if (newest?.ownNumber !== undefined) return this.#renumber(record, newest.ownNumber);
     if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
@@ -109,9 +114,23 @@ export class OwnVotes {
     return true;
   }
 
-  /** The records of the member that is gone have the same report, as long as they are there. */
-  #isAdopted({ check }: CheckRecord, newest: KeptReport | undefined): boolean {
-    return newest !== undefined && !newest.isStaying && newest.order === this.#deps.ledger.get(check)?.order;
+  /**
+   * The records of the member that is gone have the same report, as long as they are there. Of one that is back, others may not
+   * count a report yet.
+   */
+  #isStillKept({ check, adopted }: CheckRecord, newest: KeptReport | undefined): boolean {
+    if (newest === undefined || adopted === undefined) return false;
+    if (newest.isStaying) return !newest.isSettled && !isMissed(newest.vote);
+    return isMissed(newest.vote) === isMissed(adopted.vote) && newest.order === this.#deps.ledger.get(check)?.order;
+  }
+
+  /** The same report: also of one that was repeated, the cell has the exact age. */
+  #renumber(record: CheckRecord, number: "next" | "none"): boolean {
+    const { own } = record;
+    if (own?.reportedAt === undefined) return false;
+    const castAtMs = own.reportedAt - this.#startedAt + (own.vote.ageMs ?? 0);
+    this.#set(record, own.vote, number === "next" ? this.#newest(record) + 1 : 0, castAtMs);
+    return true;
   }
 
   remove(record: CheckRecord): void {
@@ -128,13 +147,19 @@ export class OwnVotes {
   #castHeartbeat(record: CheckRecord, vote: Vote): void {
     if (vote.state === "abstaining" || isMissed(vote)) {
       if (record.adopted === undefined) this.#castMissed(record, vote);
+      else if (isMissed(record.adopted.vote) && isMissed(vote)) {
+        record.adopted = undefined;
+        this.#set(record, vote, 0);
+      }
       return;
     }
+    // the number of a report that was adopted is not the one of this report: its member may miss it
+    const isFirst = record.adopted !== undefined;
     record.adopted = undefined;
     // a report of an earlier process may be older than what others have
     const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
     if (isRestored) this.#set(record, vote, 0);
-    else if (!this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
+    else if (isFirst || !this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
   }
 
   /** Once: it is as old as the report that is missed since, whose number it has. */
@@ -144,12 +169,12 @@ export class OwnVotes {
     if (before === undefined || !isMissed(before.vote) || !isMissed(vote)) this.#set(record, vote, before?.order ?? 0);
   }
 
-  /** The own cell says the same, is the newest, and is hardly older. */
+  /** The own cell says the same, is surely the newest, and is hardly older. */
   #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
     const cell = this.#deps.ledger.get(record.check);
     if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
-    if (cell.definition !== record.definition.digest || cell.order === 0 || cell.order < this.#newest(record))
-      return false;
+    // with the same number, which of both is the newest is not known: that may be the other one
+    if (cell.definition !== record.definition.digest || cell.order <= this.#newestOfOthers(record)) return false;
     // a report that was adopted was old when it was written
     const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
     return ageMs < ageToleranceMs(record.definition.staleAfterMs);
@@ -161,15 +186,20 @@ export class OwnVotes {
     return { ...vote, ageMs: this.#deps.clock.now() - reportedAt };
   }
 
-  #newest({ check, definition }: CheckRecord): number {
-    let newest = this.#deps.ledger.get(check)?.order ?? 0;
+  #newest(record: CheckRecord): number {
+    return Math.max(this.#deps.ledger.get(record.check)?.order ?? 0, this.#newestOfOthers(record));
+  }
+
+  /** 0: none of them has a number. */
+  #newestOfOthers({ check, definition }: CheckRecord): number {
+    let newest = 0;
     for (const { cell } of this.#deps.votes(check))
       if (cell.definition === definition.digest) newest = Math.max(newest, cell.order);
     return newest;
   }
 
-  #set({ check, definition }: CheckRecord, vote: Vote, order: number): void {
-    const cell = { definition: definition.digest, castAtMs: this.uptimeMs, order, vote };
+  #set({ check, definition }: CheckRecord, vote: Vote, order: number, castAtMs = this.uptimeMs): void {
+    const cell = { definition: definition.digest, castAtMs, order, vote };
     if (this.#deps.ledger.set(check, cell)) this.#deps.onChange();
   }
 }

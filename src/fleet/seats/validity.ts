@@ -51,9 +51,25 @@ export function agePrecision({ staleAfterMs }: Definition, beatMs: number): AgeP
 /** A live member says itself when a report is too old for it: a lease, with the default times. */
 const BELIEVED_BEATS = 5;
 
-/** Until when a live member that was heard last says that its report is not too old. Its ttl may be longer than the one here. */
-export function liveReportValidity({ vouch }: Pick<HeardMember, "vouch">, beatMs: number): number {
-  return (vouch?.provenAt ?? Number.NEGATIVE_INFINITY) + BELIEVED_BEATS * beatMs;
+/** What is known of a report of another member by its record. */
+interface ToldReport {
+  readonly beatMs: number;
+  /** By its age. */
+  readonly castUntil: number;
+  /** Its member has it from one that is gone: it has no runner that says when the report is too old. */
+  readonly isAdopted: boolean;
+}
+
+/**
+ * Until when a live member that was heard last says that its report is not too old. Its ttl may be longer than the one here.
+ * One that was adopted ends there by its age too, which is known to the delay.
+ */
+export function liveReportValidity(
+  { vouch }: Pick<HeardMember, "vouch">,
+  { beatMs, castUntil, isAdopted }: ToldReport,
+): number {
+  const until = (vouch?.provenAt ?? Number.NEGATIVE_INFINITY) + BELIEVED_BEATS * beatMs;
+  return isAdopted ? Math.min(until, castUntil + MIN_VALID_BEATS * beatMs) : until;
 }
 
 /** The own runner says itself when its report is too old: also when it has stood still, it has so much time for that. */

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Vote } from "../../../src/fleet/records/vote.js";
 import { UNDECIDED } from "../../../src/fleet/rules/agreement.js";
-import { type HeartbeatVote, heartbeatDecision, isMissed, newestReport } from "../../../src/fleet/rules/heartbeats.js";
+import {
+  type HeartbeatVote,
+  heartbeatDecision,
+  isMissed,
+  newestReport,
+  numberChange,
+} from "../../../src/fleet/rules/heartbeats.js";
 
 const NOW = 1_000;
 
@@ -57,6 +63,20 @@ describe("the newest report decides", () => {
       assert.equal(decision.reason, votes(text)[index]?.vote.reason);
     });
 
+  for (const [text, untilMs] of [
+    ["p2 p2", 2],
+    ["p2 p1", 2],
+    ["p1 p3 p2", 3],
+    ["p3 f2 p1", 1],
+    ["p3 p2 f1", 2],
+    ["f2 m0 f1", 3],
+    ["f2 m2 f1", 1],
+    ["p2 m0 m0", 1],
+    ["p2 P2", 1],
+  ] as const)
+    it(`counts as long as the newest of those that count says the same: ${text}`, () =>
+      assert.equal(heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW).validUntil, NOW + untilMs));
+
   for (const text of ["", "a0", "P1", "M0", "a0 F3"])
     it(`is what it was without a report: "${text}"`, () =>
       assert.equal(heartbeatDecision(votes(text), UNDECIDED, PRECISION, NOW), UNDECIDED));
@@ -99,7 +119,7 @@ describe("the newest report", () => {
       [[600, 7], [500, 0]],
       [[90, 1], [24, 4], [80, 4]],
       [[10, 0], [6, 0]],
-      [[600, 9], [64, 5], [0, 2]],
+      [[600, 9], [67, 5], [0, 2]],
     ]; // biome-ignore format: one row a case
     const expected = [1, 1, 1, 1, 1, 2];
     for (const [row, ages] of rows.entries()) {
@@ -127,5 +147,109 @@ describe("the newest report", () => {
     assert.equal(isMissed({ state: "failing", reason: "missed" }), true);
     assert.equal(isMissed({ state: "failing", reason: "reported" }), false);
     assert.equal(isMissed({ state: "passing", reason: "missed" }), false);
+  });
+});
+
+/** `p3 -5` is a pass of order 3 whose report is 5 s old, `?` of unknown age; with `h` it was handed on. The first one is the own one. */
+function aged(text: string): readonly HeartbeatVote[] {
+  return text.split(", ").map((part, index) => {
+    const [word = "", seconds = "", handedOn] = part.split(" ");
+    const [vote] = votes(word);
+    assert.ok(vote !== undefined);
+    const byAge = seconds === "?" ? Number.NEGATIVE_INFINITY : NOW + 1_000 * Number(seconds);
+    const validUntil = seconds === "?" ? byAge : vote.validUntil;
+    return { ...vote, byAge, validUntil, run: `run-${index}`, ...(handedOn === "h" && { isHandedOn: true }) };
+  });
+}
+
+describe("the number of a report", () => {
+  const rows: readonly (readonly [text: string, change: "next" | "none" | undefined])[] = [
+    ["p1 -5", undefined],
+    ["p2 -5, f1 -50", undefined],
+    ["p1 -50, f2 -5", undefined],
+    // older than one with a lower or the same number
+    ["p2 -50, f1 -49", "none"],
+    ["p2 -50, f2 -49", "none"],
+    ["p2 -50, f2 -50", undefined],
+    ["p2 -50, f2 -51", undefined],
+    ["p2 -50, F1 -49", undefined],
+    ["p2 -50, f0 -49", undefined],
+    ["p2 -50, m1 -49", undefined],
+    ["p2 -50, a1 -49", undefined],
+    ["p2 -50, f3 -55, p1 -49", undefined],
+    // the older one goes before one that would be the newest in its place
+    ["p6 -50, f5 -60, p4 -49", undefined],
+    ["p6 -50, f5 -160, p4 -49", "none"],
+    // younger than one with a higher number
+    ["p1 -5, f2 -68", undefined],
+    ["p1 -5, f2 -69", "next"],
+    ["p1 -5, f2 -69, f3 -60", undefined],
+    ["p1 -5, f2 -69, f3 ?", undefined],
+    ["p2 -5, f2 -69, f1 ?", "next"],
+    // than one with the same number, of a member that is gone
+    ["p2 -5, f2 -9", undefined],
+    ["p2 -5, f2 -9 h", "next"],
+    ["p2 -5, f2 -8 h", undefined],
+    ["p2 -5, f3 -9 h", undefined],
+    // than one that is missed
+    ["p2 -5, m2 -9", "next"],
+    ["p2 -5, m3 -9", "next"],
+    ["p2 -5, m1 -9", undefined],
+    ["p2 -5, m3 -8", undefined],
+    ["p2 -5, m3 -4", undefined],
+    // not the own one, or none
+    ["p2 -5 h, f3 -90", undefined],
+    ["p2 -50 h, f2 -49", undefined],
+    ["p0 -5, f3 -90", undefined],
+    ["m2 -5, f3 -90", undefined],
+    ["P2 -5, f3 -90", undefined],
+  ];
+  for (const [text, change] of rows)
+    it(`changes to ${change}: ${text}`, () => {
+      const all = aged(text);
+      const [own] = all;
+      assert.ok(own !== undefined);
+      for (const votes of [all, [...all].reverse()]) assert.equal(numberChange(own, votes, PRECISION, NOW), change);
+    });
+
+  it("is changed by one member alone, whatever two members know of the ages, and then all agree", () => {
+    const { toleranceMs, delayMs } = PRECISION;
+    const delays = [0, delayMs / 2, delayMs];
+    for (const olderOrder of [1, 2])
+      for (const isGone of [false, true])
+        for (let youngerMs = 0; youngerMs < toleranceMs + 4 * delayMs; youngerMs += 500)
+          for (const repeatedMs of [0, Math.min(youngerMs, toleranceMs - 1)]) {
+            const young = { report: -100_000, written: -100_000, order: 1, run: "run-1" };
+            const exact = young.report - youngerMs + (isGone ? 0 : repeatedMs);
+            const old = { report: exact, written: young.report - youngerMs, order: olderOrder, run: "run-2" };
+            const vote = { state: "passing", reason: undefined } as const;
+            const as = ({ order, run }: { order: number; run: string }, byAge: number, isHandedOn = false) => ({
+              ...{ vote, validUntil: NOW + 1, order, run, byAge, isHandedOn },
+            });
+            const changes = { young: new Set<string | undefined>(), old: new Set<string | undefined>() };
+            for (const delay of delays) {
+              const own = as(young, young.report);
+              changes.young.add(numberChange(own, [own, as(old, old.written - delay, isGone)], PRECISION, NOW));
+              if (isGone) continue;
+              const ownOld = as(old, old.report);
+              changes.old.add(numberChange(ownOld, [ownOld, as(young, young.written - delay)], PRECISION, NOW));
+            }
+            const text = `${youngerMs} ms younger than one of order ${olderOrder}, repeated after ${repeatedMs} ms, gone: ${isGone}`;
+            assert.ok(!changes.young.has("none"), text);
+            assert.ok(!changes.old.has("next"), text);
+            // of those whose numbers stay as they are, all take the same one for the newest
+            const isChanged = !changes.young.has(undefined) || (!isGone && !changes.old.has(undefined));
+            if (isChanged || repeatedMs > 0) continue;
+            const seen = new Set(
+              delays.flatMap((one) =>
+                delays.map(
+                  (two) =>
+                    newestReport([as(young, young.written - one), as(old, old.written - two, isGone)], PRECISION, NOW)
+                      ?.run,
+                ),
+              ),
+            );
+            assert.equal(seen.size, 1, text);
+          }
   });
 });

@@ -140,7 +140,7 @@ describe("the vote on a heartbeat", () => {
       ["at once when it says something else", 0, BROKEN, 0, 2],
       ["at once when its reason is another one", 0, { ...OK, reason: "x" }, 0, 2],
       ["at once when another member has a newer report", 0, OK, 2, 3],
-      ["not when another member has one as new", 0, OK, 1, 1],
+      ["at once when another member has one that may be as new", 0, OK, 1, 2],
     ];
   for (const [title, afterMs, vote, foreignOrder, order] of again)
     it(`is written again ${title}`, () => {
@@ -163,7 +163,7 @@ describe("the vote on a heartbeat", () => {
 });
 
 describe("the newest report of a member that is gone", () => {
-  const report = { vote: OK, order: 4, isOwn: false, isStaying: false, isKept: true };
+  const report = { vote: OK, order: 4, isOwn: false, isStaying: false, isSettled: false, isKept: true };
 
   function missed() {
     const world = setUp({ isHeartbeat: true });
@@ -220,7 +220,7 @@ describe("the newest report of a member that is gone", () => {
     assert.equal(votes.keep(record, { ...report, order: 5, validUntil }), true);
   });
 
-  for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true }])
+  for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true, isSettled: true }])
     it(`makes way ${newest === undefined ? "when it is too old" : "for a newer one elsewhere"}`, () => {
       const { votes, record, cell, validUntil } = missed();
       votes.keep(record, { ...report, validUntil });
@@ -228,6 +228,18 @@ describe("the newest report of a member that is gone", () => {
       assert.equal(record.adopted, undefined);
       assert.deepEqual([cell()?.order, cell()?.vote], [0, MISSED]);
     });
+
+  it("stays while another member with a newer one was heard just now: the others may not hear that one yet", () => {
+    const { votes, record, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    for (const order of [4, 5]) {
+      assert.equal(votes.keep(record, { ...report, order, validUntil, isStaying: true, isKept: false }), false);
+      assert.equal(cell()?.order, 4);
+    }
+    const miss = { ...report, vote: MISSED, validUntil, isStaying: true, isKept: false };
+    assert.equal(votes.keep(record, miss), true);
+    assert.equal(record.adopted, undefined);
+  });
 
   it("makes way for the own report of before, which is as old as it is", () => {
     const { votes, record, cast, cell, clock } = setUp({ isHeartbeat: true });
@@ -239,12 +251,15 @@ describe("the newest report of a member that is gone", () => {
     assert.deepEqual(cell()?.vote, { ...BROKEN, ageMs: 25_000 });
   });
 
-  it("makes way for a report that says the same: that one is younger", () => {
-    const { votes, record, cast, cell, validUntil } = missed();
-    votes.keep(record, { ...report, validUntil });
-    cast(OK);
-    assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
-  });
+  for (const leftMs of [40_000, 60_001, 66_000])
+    it(`makes way for a report that says the same: that one is younger, and has a number of its own: ${leftMs} ms left`, () => {
+      const { clock, votes, record, cast, cell } = missed();
+      votes.keep(record, { ...report, validUntil: clock.now() + leftMs });
+      cast(OK);
+      assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
+      cast(OK);
+      assert.equal(cell()?.order, 5);
+    });
 
   it("leaves nothing behind at a member that has no vote of its own yet", () => {
     const { votes, record, cell, clock } = setUp({ isHeartbeat: true });
