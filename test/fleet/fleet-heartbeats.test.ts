@@ -131,6 +131,25 @@ describe("a heartbeat whose reports arrive at different members", () => {
       }
     });
 
+  for (const seed of [1, 2, 3, 4])
+    it(`keeps the report of a member that was killed, though a new process has the name of the one that knows it: ${seed}`, async () => {
+      const world = new World(seed);
+      world.isSilent = true;
+      const long = { ...BEAT, staleAfterMs: 4 * TTL_MS };
+      const [a, b] = await world.grow(2, [long]);
+      assert.ok(a !== undefined && b !== undefined);
+      b.vote("nightly", OK);
+      await world.seconds(10);
+      const twin = world.add("a", [long]);
+      await world.seconds(0.2);
+      b.kill();
+      await world.seconds(12);
+      for (let second = 0; second < 60; second += 1) {
+        await world.seconds(1);
+        assert.deepEqual([a.state("nightly"), twin.state("nightly")], ["passing", "passing"], `${second} s`);
+      }
+    });
+
   it("keeps the report of a member that leaves", async () => {
     const { world, a, b, c, report } = await fleet();
     report(a, OK);

@@ -148,11 +148,14 @@ export class Decisions {
     return due > 0;
   }
 
-  /** Of the owners that know what a member has said which is gone or leaves, this one keeps it. One that has started since may not. */
+  /**
+   * Of the owners that know what a member has said which is gone or leaves, this one keeps it. One that has started since may not.
+   * When none does, a member that is no owner keeps it, such as one with the name of another process.
+   */
   #isKeeper({ owners, hash }: CheckRecord, gone: HeardMember): boolean {
     const { run: self, members, beatMs } = this.#deps;
     const knowing = owners.filter(({ run }) => run === self || hasKnown(members.get(run), gone, beatMs));
-    return ownersOf(hash, 1, knowing)[0]?.run === self;
+    return knowing.length === 0 || ownersOf(hash, 1, knowing)[0]?.run === self;
   }
 
   /** A vote that ends before the next beat is left out already when the others decide without it: else the check would be stale until then. */
