@@ -168,16 +168,25 @@ export class Ledger {
   isLost({ head, cellCount }: HeardBeats): boolean {
     const isKnown = head !== undefined && this.#expected.get(head) === cellCount;
     const isEmpty = head === undefined && cellCount === 0 && this.#state.sequence === 0;
-    const hasFoundLoss = this.#hasFoundLoss;
-    this.#hasFoundLoss = false;
     this.#expected = new Map([[this.#head, this.#written.size]]);
     if (this.#flight !== undefined) this.#expect(this.#flight.entry.head, this.#flight.cellCount);
-    return hasFoundLoss || (!isKnown && !isEmpty);
+    return this.#hasFoundLoss || (!isKnown && !isEmpty);
   }
 
-  /** What the store should have: for a rewrite. `undefined`: a write is under way, whose end must be known first. */
-  all(): { readonly head: string; readonly cells: ReadonlyMap<string, string> } | undefined {
-    if (this.#flight !== undefined) return undefined;
+  /** Whether a write has found a loss that no rewrite has mended since. */
+  get hasFoundLoss(): boolean {
+    return this.#hasFoundLoss;
+  }
+
+  /** The store may still be without what it has lost. */
+  rewriteFailed(): void {
+    this.#hasFoundLoss = true;
+  }
+
+  /** What the store should have: for a rewrite. Throws while a write is under way: its end must be known first. */
+  all(): { readonly head: string; readonly cells: ReadonlyMap<string, string> } {
+    if (this.#flight !== undefined) throw new Error("a write is under way");
+    this.#hasFoundLoss = false;
     this.#expect(this.#head, this.#written.size);
     return { head: this.#head, cells: new Map(Array.from(this.#written, ([check, { text }]) => [check, text])) };
   }

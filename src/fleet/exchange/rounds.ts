@@ -119,9 +119,8 @@ export class Rounds {
   /** Own votes have changed. While the store is away, they wait for the next beat that succeeds. */
   changed(): void {
     if (this.#closed.signal.aborted) return;
-    const { isAnswering } = this.#calls;
     const { clock, members, ledger } = this.#deps;
-    if (!isAnswering) {
+    if (!this.#calls.isAnswering) {
       this.#behindUntil = ledger.dueUntil;
       return;
     }
@@ -194,10 +193,7 @@ export class Rounds {
     const isLogRead = this.#log.readAt >= this.#roundAt;
     this.#roundAt = clock.now();
     onBeats(this.#opened(heard.beats), startedAt, isLogRead);
-    const isOverlapped = this.#isRestoring || this.#writing !== undefined || this.#writes !== writes;
-    // it goes in parts, and may take longer than a lease: beats go on
-    if (!isOverlapped && ledger.isLost(heard)) this.#run(this.#restore());
-    else if (!isOverlapped) this.#calls.recovered("rewrite");
+    if (!this.#isRestoring) this.#restoreIfLost(heard, this.#writing !== undefined || this.#writes !== writes);
     if (ledger.hasChanges) this.changed();
     this.#run(this.#resync());
     return this.isCut ? "failed" : "done";
@@ -238,15 +234,24 @@ export class Rounds {
     if (ledger.hasChanges) this.changed();
   }
 
-  /** The store has lost own cells: it gets all of them again. */
+  /** @param isOverlapped a write was under way: not the beat says what is lost, but that write or the next one */
+  #restoreIfLost(heard: HeardBeats, isOverlapped: boolean): void {
+    const { ledger } = this.#deps;
+    // it goes in parts, and may take longer than a lease: beats go on
+    if (isOverlapped ? ledger.hasFoundLoss : ledger.isLost(heard)) this.#run(this.#restore());
+    else if (!isOverlapped) this.#calls.recovered("rewrite");
+  }
+
+  /** The store gets all own cells again. */
   async #restore(): Promise<void> {
     const { ledger, store, run, onLoss } = this.#deps;
     this.#isRestoring = true;
     try {
-      await this.#writing;
+      // a flush that waits longer may have begun the next write
+      while (this.#writing !== undefined) await this.#writing;
       const all = ledger.all();
-      if (all === undefined) return;
-      await this.#calls.attempt("rewrite", () => store.rewrite(run, all.head, all.cells));
+      const rewritten = this.#calls.attempt("rewrite", () => store.rewrite(run, all.head, all.cells).then(() => true));
+      if ((await rewritten) === undefined) ledger.rewriteFailed();
       onLoss();
     } finally {
       this.#isRestoring = false;

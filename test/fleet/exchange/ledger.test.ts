@@ -114,7 +114,7 @@ describe("the ledger", () => {
     const entry = ledger.take();
     ledger.set("a", cell("failing"));
     assert.equal(ledger.take(), undefined);
-    assert.equal(ledger.all(), undefined);
+    assert.throws(() => ledger.all(), /a write is under way/);
     assert.ok(entry);
     ledger.acknowledge(entry, ledger.head);
     assert.equal(stateOf("a", written(ledger).cells.get("a")), "failing");
@@ -230,7 +230,11 @@ describe("the ledger", () => {
         ledger.acknowledge(entry, { none: undefined, last: ledger.head, other }[before]);
         const stored = { beats: new Map(), head: entry.head, cellCount: isFirst ? 1 : 3 };
         assert.equal(ledger.isLost(stored), isLost);
-        assert.equal(ledger.isLost(stored), false, "it is told once");
+        assert.equal(ledger.hasFoundLoss, isLost);
+        ledger.all();
+        assert.equal(ledger.isLost(stored), false, "until the next rewrite");
+        ledger.rewriteFailed();
+        assert.equal(ledger.isLost(stored), true, "it has failed");
       });
 
     test("a store has lost cells when the number of them is another one: after changes and removals too", () => {

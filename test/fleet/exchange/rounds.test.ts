@@ -87,6 +87,14 @@ class Bench {
     this.rounds.changed();
   }
 
+  /** Something else changes each 5 ms. */
+  async changeFor(ms: number): Promise<void> {
+    for (let step = 0; step < ms / 5; step += 1) {
+      this.set({ y: step % 2 === 0 ? "passing" : "failing" });
+      await this.clock.advance(5);
+    }
+  }
+
   /** The peer says something, and beats. */
   peerSays(states: Readonly<Record<string, VoteState>>): LogEntry {
     for (const [check, state] of Object.entries(states)) this.peer.set(check, cell(state));
@@ -407,6 +415,34 @@ describe("a store that has lost own votes", () => {
       assert.deepEqual(bench.stored(), { x: "failing", y: "passing" }, title);
       assert.equal(bench.rounds.isBehind, false, title);
     }
+  });
+
+  for (const delayMs of [2, 60, 400])
+    it(`of ${delayMs} ms gets them also while something changes all the time`, async () => {
+      const bench = await new Bench().started(10);
+      bench.set({ x: "passing" });
+      await bench.clock.advance(1_500);
+      bench.store.faults.delayMs = delayMs;
+      bench.store.flush();
+      await bench.changeFor(5_000);
+      assert.equal(bench.stored().x, "passing");
+      await bench.clock.advance(5_000);
+      assert.deepEqual([bench.losses, bench.store.counts.rewrites], [1, 1]);
+    });
+
+  it("gets them also while something changes all the time, when the first rewrite fails", async () => {
+    const bench = await new Bench().started(10);
+    bench.set({ x: "passing" });
+    await bench.clock.advance(1_500);
+    bench.store.faults.delayMs = 60;
+    bench.store.flush();
+    const { rewrite } = bench.connection;
+    bench.connection.rewrite = async () => {
+      bench.connection.rewrite = rewrite;
+      throw new StoreError("refused", "not now");
+    };
+    await bench.changeFor(5_000);
+    assert.equal(bench.stored().x, "passing");
   });
 
   it("gets them after the write that was under way", async () => {
