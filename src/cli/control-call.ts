@@ -131,7 +131,7 @@ function faultText(error: unknown, path: string, call: string): string {
     return `the server at ${path} is not the control socket of healthbridge: ${error.message}`;
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "ENOENT":
-      return `there is no control socket at ${path}; the daemon needs the key control: ${path}, or give --control PATH`;
+      return `there is no control socket at ${path}; the daemon needs the key control: ${path}, and must run; or give --control PATH`;
     case "EACCES":
       return `permission denied: ${path} can be opened by its owner${ownerOf(path)} only`;
     case "ECONNREFUSED":

@@ -119,16 +119,19 @@ const SCOPE_TEXTS = {
   each: "all members check it, and they agree",
 } as const;
 
+const HEARTBEAT_TEXT = "a heartbeat: the newest report counts, at whichever member it arrived";
+
 function ownersText(check: string, answer: ControlAnswer<"ListOwners">): string {
-  const { scope, owners } = answer;
+  const { scope, heartbeat, owners } = answer;
   const rows = owners.map((each) => [printable(each.member), printable(each.zone), roleOf(each), ...voteOf(each)]);
   const lines = table(["MEMBER", "ZONE", "ROLE", "VOTE", "REASON"], rows);
-  return [`${printable(check)}: ${SCOPE_TEXTS[scope]}`, ...lines, ...storeNotes(answer)]
+  return [`${printable(check)}: ${heartbeat ? HEARTBEAT_TEXT : SCOPE_TEXTS[scope]}`, ...lines, ...storeNotes(answer)]
     .map((line) => `${line}\n`)
     .join("");
 }
 
-function roleOf({ owner }: OwnerDetails): string {
+function roleOf({ owner, newestReport }: OwnerDetails): string {
+  if (newestReport) return "newest report";
   return owner ? "owner" : "former owner";
 }
 

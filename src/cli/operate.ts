@@ -83,7 +83,7 @@ The time does not count for the uptime. status shows the maintenance. With state
 restart, until it is over or ended. In a fleet it holds at all members.`,
   usage: "maintenance [SERVICE] (--for TIME | --end) [FLAGS]",
   flags: [
-    { name: "for", value: "TIME", help: "How long, in wall time, such as 30m or 2h; at most 365d." },
+    { name: "for", value: "TIME", help: "How long, such as 30m or 2h; at most 365d." },
     { name: "reason", value: "TEXT", help: "Why. status shows it. At most 200 characters." },
     { name: "end", help: "End the maintenance now." },
     OVERALL_FLAG,

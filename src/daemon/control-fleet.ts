@@ -61,17 +61,22 @@ export function listOwners(
     const hint = near === undefined ? "" : `; did you mean ${near}?`;
     throw new ControlError("NOT_FOUND", `there is no check ${JSON.stringify(check)}${hint}`);
   }
-  const { scope, owners } = found;
+  const { scope, isHeartbeat, owners } = found;
+  const self = readings.members().find(({ isSelf }) => isSelf)?.run;
+  // it decides alone then, by what it probes itself
+  const decidesAlone = ({ run, vote }: OwnerReading) => readings.isDetached && run === self && vote !== undefined;
   return {
     scope,
+    heartbeat: isHeartbeat,
     detached: readings.isDetached,
     storeFault: storeOf(readings).storeFault,
-    owners: owners.map(detailsOf),
+    owners: owners.map((each) => detailsOf({ ...each, isOwner: each.isOwner || decidesAlone(each) })),
   };
 }
 
-function detailsOf({ member, run, zone = "", isOwner, vote, reason = "" }: OwnerReading): OwnerDetails {
-  return { member, run, zone, owner: isOwner, vote: vote ?? "none", reason };
+function detailsOf({ member, run, zone = "", isOwner, ...said }: OwnerReading): OwnerDetails {
+  const { vote = "none", reason = "", hasNewestReport: newestReport } = said;
+  return { member, run, zone, owner: isOwner, vote, reason, newestReport };
 }
 
 /** What is said of the store. The text comes from it. */

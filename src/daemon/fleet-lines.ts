@@ -78,7 +78,7 @@ function lineOf(event: FleetEvent): FleetLine | undefined {
       return drainLine(event);
     case "resync": {
       const { run, cause } = event;
-      const message = `read all votes of a member (${cause})`;
+      const message = `read all votes of the process ${run} (${cause})`;
       return { level: "info", event: "fleet-resync", message, fields: { run, cause } };
     }
     case "record-refused": {

@@ -197,11 +197,13 @@ export class FleetMember implements ControlFleet {
     return shownMembers(readings).map((each) => ({ ...memberState(each, config), beatAgeMs: each.beatAgeMs }));
   }
 
-  /** While this member is detached, it decides alone. */
+  /** While this member is detached, it decides alone. Of a heartbeat, the newest report decides. */
   voters(check: string): readonly CheckVoter[] | undefined {
     const { isDetached } = this.readings;
-    const isCounted = ({ run }: OwnerReading) => !isDetached || run === this.#fleet.run;
     const reading = this.readings.owners(check);
+    const isReported = reading?.owners.some(({ hasNewestReport }) => hasNewestReport);
+    const isCounted = ({ run, hasNewestReport }: OwnerReading) =>
+      isReported ? hasNewestReport : !isDetached || run === this.#fleet.run;
     return reading?.owners
       .filter(isCounted)
       .map(({ member, isOwner, vote }) => ({ member: cut(member), isOwner: isOwner || isDetached, vote }));

@@ -9,6 +9,7 @@ import type { HeardMember } from "./members/members.js";
 import { type FleetMembership, isGoneByOrder } from "./members/membership.js";
 import type { CheckOwners, FleetReadings, MemberReading, OwnerReading } from "./readings.js";
 import type { Vote } from "./records/vote.js";
+import type { Decisions } from "./seats/decisions.js";
 import type { CheckRecord, Seats } from "./seats/seats.js";
 import type { Run } from "./store/store.js";
 
@@ -19,6 +20,7 @@ export interface FleetViewDeps {
   readonly membership: FleetMembership;
   readonly detachment: Detachment;
   readonly seats: Seats;
+  readonly decisions: Pick<Decisions, "newestReport">;
   readonly mirror: Mirror;
   readonly rounds: Rounds;
 }
@@ -125,8 +127,13 @@ export class FleetView implements FleetReadings {
     const record = this.#deps.seats.get(check);
     if (record === undefined) return undefined;
     const { definition } = record;
-    const owners = this.#votes(record).map(({ run, vote }) => this.#ownerReading(record, run, vote));
-    return { scope: definition.scope, isProbedHere: record.role !== "resting", owners };
+    const { scope, isHeartbeat } = definition;
+    const newest = isHeartbeat ? this.#newestReporter(record) : undefined;
+    const owners = this.#votes(record).map(({ run, vote }) => ({
+      ...this.#ownerReading(record, run, vote),
+      hasNewestReport: run === newest,
+    }));
+    return { scope, isHeartbeat, isProbedHere: record.role !== "resting", owners };
   }
 
   /** Owners in the order of the assignment, and then others that have a vote under the same definition. */
@@ -139,7 +146,15 @@ export class FleetView implements FleetReadings {
     return Array.from(votes, ([run, vote]) => ({ run, vote }));
   }
 
-  #ownerReading(record: CheckRecord, run: Run, vote: Vote | undefined): OwnerReading {
+  /** The member whose report decides. */
+  #newestReporter(record: CheckRecord): Run | undefined {
+    const { run: self, decisions, mirror } = this.#deps;
+    const newest = decisions.newestReport(record);
+    if (newest === undefined || newest.isOwn) return newest && self;
+    return Array.from(mirror.votes(record.check)).find(({ cell }) => cell.vote === newest.vote)?.run;
+  }
+
+  #ownerReading(record: CheckRecord, run: Run, vote: Vote | undefined): Omit<OwnerReading, "hasNewestReport"> {
     const { run: self, settings, membership } = this.#deps;
     const member = membership.members.get(run);
     const owner = record.owners.find((each) => each.run === run);

@@ -129,7 +129,7 @@ export class Fleet {
     this.#standIn = new StandIn({ ...seated, beatMs, members: this.#membership.members });
     const parts = { decisions: this.#decisions, votes: this.#votes, seating: this.#seating, standIn: this.#standIn };
     this.#handOver = new HandOver({ ...seated, ...parts });
-    this.readings = new FleetView({ ...seated, settings, rounds: this.#rounds, mirror: this.#mirror });
+    this.readings = new FleetView({ ...seated, ...parts, settings, rounds: this.#rounds, mirror: this.#mirror });
   }
 
   /** A keyed hash of the text of a definition. */

@@ -29,6 +29,8 @@ export interface OwnerReading {
   /** `undefined`: it has not voted yet. */
   readonly vote: VoteState | undefined;
   readonly reason: string | undefined;
+  /** Of a heartbeat: its report decides, whatever the others have. */
+  readonly hasNewestReport: boolean;
 }
 
 /** Why the cells of a member were read as a whole. */
@@ -39,6 +41,8 @@ export type ResyncCause = (typeof RESYNC_CAUSES)[number];
 /** Who probes a check. */
 export interface CheckOwners {
   readonly scope: SharingScope;
+  /** Its results are reports: they are not counted as votes. */
+  readonly isHeartbeat: boolean;
   /** This member probes it, also while it hands it over. */
   readonly isProbedHere: boolean;
   /** In the order of the assignment, and then members whose votes still count. */

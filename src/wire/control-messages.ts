@@ -104,6 +104,7 @@ export const OWNER_STATUS = {
   owner: flag(4),
   vote: choice(5, ["none", "passing", "warning", "failing", "abstaining"]),
   reason: text(6),
+  newestReport: flag(7),
 } as const;
 
 const SCOPE = { all: optional(flag(1)), service: optional(text(2)) } as const;
@@ -155,6 +156,7 @@ export const CONTROL_METHODS = {
       detached: flag(2),
       owners: repeated(message(3, OWNER_STATUS)),
       storeFault: text(4),
+      heartbeat: flag(5),
     },
   },
   Heartbeat: { request: { check: text(1), failed: flag(2) }, answer: {} },

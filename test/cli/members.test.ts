@@ -29,11 +29,11 @@ describe("healthbridge members, with a fleet", () => {
 
   before(async () => {
     target = await Target.open();
-    const checks = `  orders: "${target.url}"\n  shop: { target: "${target.url}", copies: 1 }\n  own: { exec: ["/bin/true"] }`;
+    const checks = `  orders: "${target.url}"\n  pay: { target: "${target.url}", copies: 1 }\n  own: { exec: ["/bin/true"] }`;
     const text = (name: string) => config(checks, `allowExec: true\ncontrol: ${socketOf(name)}`);
     members.push(...(await Promise.all(["eu-1", "eu-2"].map((name) => Member.open(name, store, text(name))))));
     for (const member of members)
-      for (const name of ["orders", "shop"])
+      for (const name of ["orders", "pay"])
         await eventually(async () => (await member.status(name)) === "SERVING", name);
     await eventually(async () => (await checksOf("eu-2")) >= 1 && (await checksOf("eu-1")) >= 1, "both have a share");
     await eventually(async () => !/not yet/.test((await ask("owners", "orders")).stdout), "both have voted");
@@ -89,7 +89,7 @@ describe("healthbridge members, with a fleet", () => {
         .sort(),
       ["eu-1 owner passing", "eu-2 owner passing"],
     );
-    assert.equal((await ask("owners", "shop")).stdout.trimEnd().split("\n").length, 3, "one copy");
+    assert.equal((await ask("owners", "pay")).stdout.trimEnd().split("\n").length, 3, "one copy");
     assert.match((await ask("owners", "own")).stdout, /^own: each member probes it for itself/);
     const { check, scope, owners } = JSON.parse((await ask("owners", "orders", "--json")).stdout);
     assert.deepEqual([check, scope, owners.length], ["orders", "shared", 2]);
@@ -97,18 +97,18 @@ describe("healthbridge members, with a fleet", () => {
   });
 
   test("status says who probes a check that rests here, in words and as JSON", async () => {
-    const owner = JSON.parse((await ask("owners", "shop", "--json")).stdout).owners[0].member;
+    const owner = JSON.parse((await ask("owners", "pay", "--json")).stdout).owners[0].member;
     const resting = owner === "eu-1" ? "eu-2" : "eu-1";
     const status = (...args: readonly string[]) => run("status", ...args, "--control", socketOf(resting));
     const { stdout } = await status();
-    assert.match(stdout, new RegExp(`^shop .* probed by ${owner}$`, "m"));
+    assert.match(stdout, new RegExp(`^pay .* probed by ${owner}$`, "m"));
     assert.doesNotMatch(stdout, /^(?:orders|own) .*probed by/m);
     const { checks, daemon } = JSON.parse((await status("--json")).stdout);
     const probing = checks.map(({ name, resting, probedBy }: Record<string, unknown>) => [name, resting, probedBy]);
     assert.deepEqual(probing.sort(), [
       ["orders", false, []],
       ["own", false, []],
-      ["shop", true, [owner]],
+      ["pay", true, [owner]],
     ]);
     assert.equal(daemon.detached, false);
   });
@@ -157,6 +157,8 @@ describe("healthbridge members, with a fleet", () => {
       assert.ok(stdout.includes(text) && stdout.includes(calls) && !stdout.includes("\u001b"), stdout);
     }
     assert.ok((await ask("owners", "orders")).stdout.includes(text));
+    const roles = async () => (await ask("owners", "pay")).stdout.match(/^eu-\d +(?:former )?owner/gm) ?? [];
+    await eventually(async () => (await roles()).some((row) => /^eu-1 +owner/.test(row)), "it decides alone");
     const listed = JSON.parse((await ask("members", "--json")).stdout);
     assert.deepEqual([listed.detached, listed.storeFault], [true, "out-of-memory"]);
     assert.equal(JSON.parse((await ask("status", "--json")).stdout).daemon.storeFault, "out-of-memory");
@@ -172,6 +174,46 @@ describe("healthbridge members, with a fleet", () => {
     const check = await ask("owners", "ordres");
     assert.deepEqual([check.code, check.stdout], [3, ""]);
     assert.match(check.stderr, /there is no check "ordres"; did you mean orders\?/);
+  });
+});
+
+describe("healthbridge owners of a heartbeat, and the page", () => {
+  const names = ["push-1", "push-2", "push-3"] as const;
+  const members: Member[] = [];
+  before(async () => {
+    const store = new MemoryStore(systemClock);
+    const checks = "  nightly: { heartbeat: { ttl: 1m, token: s3cret } }";
+    const text = (name: string) => config(checks, `control: ${socketOf(name)}`).replace("page: false", "page: true");
+    members.push(...(await Promise.all(names.map((name) => Member.open(name, store, text(name))))));
+  });
+  after(async () => {
+    await Promise.all(members.map((member) => member.stop({ drainDelayMs: 0 })));
+  });
+  const owners = async (at: string) => (await run("owners", "nightly", "--control", socketOf(at))).stdout;
+
+  test("name the member that has the newest report, and count no votes: another one has a failure", async () => {
+    const [first, second, third] = members;
+    assert.equal(await first?.report("nightly", "s3cret", "fail"), 200);
+    for (const member of members)
+      await eventually(async () => (await member.status("nightly")) === "NOT_SERVING", "all know the failure");
+    assert.equal(await third?.report("nightly", "s3cret", "fail"), 200);
+    await eventually(async () => /^push-3 +newest report/m.test(await owners("push-2")), "two failures");
+    assert.equal(await second?.report("nightly", "s3cret"), 200);
+    for (const [index, name] of names.entries()) {
+      await eventually(async () => (await members[index]?.status("nightly")) === "SERVING", name);
+      const [title, , ...rows] = (await owners(name)).trimEnd().split("\n");
+      assert.equal(title, "nightly: a heartbeat: the newest report counts, at whichever member it arrived");
+      assert.deepEqual(
+        rows.map((row) => row.split(/ {2,}/).map((cell) => cell.trim())).map(([member, role]) => [member, role]),
+        [
+          ["push-1", "owner"],
+          ["push-2", "newest report"],
+          ["push-3", "owner"],
+        ],
+      );
+      const page = (await members[index]?.get("/?service=nightly", "text/html"))?.body ?? "";
+      assert.match(page, /<td class="voters">push-2<\/td>/);
+    }
   });
 });
 

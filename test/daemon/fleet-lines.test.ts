@@ -9,7 +9,12 @@ import type { Log } from "../../src/telemetry/log.js";
 
 it("a store that fails is one line for each kind of failure: what follows from it is no news, until the store answers", () => {
   const lines: string[] = [];
-  const tell = logFleet({ write: (_, event) => void lines.push(event), close() {} }, { name: "prod" });
+  const texts: string[] = [];
+  const write: Log["write"] = (_, event, message) => {
+    lines.push(event);
+    texts.push(message);
+  };
+  const tell = logFleet({ write, close() {} }, { name: "prod" });
   const failed = (code: StoreError["code"]): FleetEvent => ({
     kind: "store-failed",
     error: new StoreError(code, "it failed"),
@@ -19,6 +24,7 @@ it("a store that fails is one line for each kind of failure: what follows from i
   assert.deepEqual(lines, ["fleet-resync", "fleet-store-failed", "fleet-store-failed"]);
   for (const event of [{ kind: "store-answers" }, { kind: "store-answers" }, resync] as const) tell(event);
   assert.deepEqual(lines.slice(3), ["fleet-store-answers", "fleet-resync"]);
+  assert.equal(texts.at(-1), "read all votes of the process r (log-lost)", "without its fields, a text names it too");
 });
 
 it("an order that was lost is a warning with the name of its member", () => {

@@ -77,6 +77,43 @@ describe("a heartbeat whose reports arrive at different members", () => {
     }
   });
 
+  it("has its newest report named at each member, and none when all miss it", async () => {
+    const { world, a, b, c, report } = await fleet();
+    const named = () =>
+      [a, b, c].map(({ fleet }) => {
+        const { isHeartbeat, owners = [] } = { ...fleet.readings.owners("nightly") };
+        assert.equal(isHeartbeat, true);
+        return owners.flatMap(({ member, hasNewestReport }) => (hasNewestReport ? [member] : [])).join(" and ");
+      });
+    assert.deepEqual(named(), ["", "", ""]);
+    for (const [member, vote] of [
+      [a, OK],
+      [c, BROKEN],
+      [b, OK],
+    ] as const) {
+      report(member, vote);
+      for (const other of [a, b, c]) if (other !== member) report(other, MISSED);
+      await world.seconds(0.5);
+      assert.deepEqual(named(), [member.name, member.name, member.name]);
+    }
+    report(b, MISSED);
+    await world.seconds(0.5);
+    assert.deepEqual(named(), ["", "", ""]);
+  });
+
+  it("has its newest report named once, and the same at each member, when the member that had it is dead", async () => {
+    const { world, a, b, c, report } = await fleet();
+    report(a, OK);
+    await world.seconds(2);
+    a.clock.stop();
+    await world.seconds(12);
+    const rows = [b, c].map(({ fleet }) =>
+      (fleet.readings.owners("nightly")?.owners ?? []).filter(({ hasNewestReport }) => hasNewestReport),
+    );
+    for (const row of rows) assert.equal(row.length, 1);
+    assert.equal(rows[0]?.[0]?.member, rows[1]?.[0]?.member);
+  });
+
   it("has missed a report when all members miss it", async () => {
     const { world, a, b, c, report, states } = await fleet();
     report(a, OK);

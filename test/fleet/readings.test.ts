@@ -165,11 +165,11 @@ describe("the owners of a check that a member tells of", () => {
       [
         {
           ...{ member: "a", run: a.fleet.run, zone: "west", isOwner: true },
-          ...{ vote: "passing", reason: undefined },
+          ...{ vote: "passing", reason: undefined, hasNewestReport: false },
         },
         {
           ...{ member: "b", run: b.fleet.run, zone: "east", isOwner: true },
-          ...{ vote: "failing", reason: "refused" },
+          ...{ vote: "failing", reason: "refused", hasNewestReport: false },
         },
       ],
     );

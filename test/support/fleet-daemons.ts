@@ -106,10 +106,20 @@ export class Member {
     return this.log.filter((line) => line.event === event);
   }
 
-  async get(path: string): Promise<{ readonly status: number; readonly body: string }> {
+  async get(
+    path: string,
+    accept = "application/json, */*;q=0.5",
+  ): Promise<{ readonly status: number; readonly body: string }> {
     const [address] = this.#addresses;
-    const response = await fetch(`http://${address}${path}`, { headers: { accept: "application/json, */*;q=0.5" } });
+    const response = await fetch(`http://${address}${path}`, { headers: { accept } });
     return { status: response.status, body: await response.text() };
+  }
+
+  /** Reports for a heartbeat. */
+  async report(check: string, token: string, status: "pass" | "fail" = "pass"): Promise<number> {
+    const [address] = this.#addresses;
+    const headers = { authorization: `Bearer ${token}` };
+    return (await fetch(`http://${address}/heartbeat/${check}?status=${status}`, { method: "POST", headers })).status;
   }
 
   async status(service: string): Promise<string> {

@@ -259,6 +259,11 @@ describe("the chart", () => {
       { fleet: { ...FLEET.fleet, options: { member: "a" } } },
       /'\/fleet\/options'.*'member' not allowed/,
     ],
+    [
+      "a fleet with a name that healthbridge would refuse in the pod",
+      { fleet: { ...FLEET.fleet, name: "n".repeat(64) } },
+      /fleet\.name: at most 63 characters/,
+    ],
     ["an unknown kind", { fleet: { ...FLEET.fleet, kind: "DaemonSet" } }, /fleet\/kind/],
     ["a view that is about nothing", { probes: { readinessView: "startup" } }, /readinessView/],
   ];

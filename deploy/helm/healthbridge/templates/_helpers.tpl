@@ -49,6 +49,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if hasKey $config "fleet" }}{{ fail "config.fleet: the chart sets it; use fleet of the values" }}{{ end }}
 {{- if not .Values.fleet.secretName }}{{ fail "fleet.secretName: name a Secret with the URL of the store and the secret of the fleet" }}{{ end }}
 {{- $name := .Values.fleet.name | default (printf "%s-%s" .Release.Namespace (include "healthbridge.name" .)) }}
+{{- if gt (len $name) 63 }}{{ fail (printf "fleet.name: at most 63 characters, and %s has %d; set fleet.name" $name (len $name)) }}{{ end }}
 {{- $fleet := dict "name" $name "store" "${file:/etc/healthbridge-fleet/store}" "secretFile" "/etc/healthbridge-fleet/secret" "member" "${HEALTHBRIDGE_MEMBER}" }}
 {{- if .Values.fleet.zoneField }}{{ $_ := set $fleet "zone" "${HEALTHBRIDGE_ZONE}" }}{{ end }}
 {{- $_ := set $config "fleet" (merge $fleet .Values.fleet.options) }}
