@@ -1,7 +1,7 @@
 /** The shape of `fleet`, and the keys of a check that are about it. */
 import * as v from "valibot";
 import { SCOPES } from "../fleet/records/vote.js";
-import { choice, count, duration, group, oneOf, shown, text, url } from "./schema-parts.js";
+import { choice, count, duration, group, oneOf, shown, text, textOrNone, url } from "./schema-parts.js";
 import { STORE_TLS } from "./target-schema.js";
 
 const MAJORITY = v.literal("majority", ({ input }) => `must be majority or a number; got ${shown(input)}`);
@@ -37,7 +37,9 @@ export const FLEET = group(
     ),
     member: v.optional(text("The name of this member, which no other one may have. Default: the host name.")),
     zone: v.optional(
-      text("Where this member runs. The members that probe a check are in different zones, where possible."),
+      textOrNone(
+        "Where this member runs. The members that probe a check are in different zones, where possible. Empty: no zone.",
+      ),
     ),
     copies: v.optional(count(`${COPIES} Default 2.`)),
     agree: v.optional(agree(`${AGREE} Default majority.`)),

@@ -20,12 +20,12 @@ function notADuration(input: unknown): string {
   return `${typeof input === "number" ? input : shown(input)} is not a duration (try 5s, 500ms, 1m)`;
 }
 
-export const text = (description: string) =>
-  v.pipe(
-    v.string(({ input }) => `must be text, not ${kindOf(input)}`),
-    v.nonEmpty("must not be empty"),
-    v.description(description),
-  );
+const TEXT = v.string(({ input }) => `must be text, not ${kindOf(input)}`);
+
+export const text = (description: string) => v.pipe(TEXT, v.nonEmpty("must not be empty"), v.description(description));
+
+/** A text that may be empty: a variable of the environment that says nothing. */
+export const textOrNone = (description: string) => v.pipe(TEXT, v.description(description));
 
 /** A text that is a URL: see `isUrlSchema`. */
 export const url = (description: string) => v.pipe(text(description), v.metadata(URL_METADATA));

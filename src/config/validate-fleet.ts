@@ -75,7 +75,8 @@ export function readFleet(declared: readonly CheckDeclaration[], input: ConfigIn
     return undefined;
   }
   const refuse = (key: string, text: string) => input.refuse(["fleet", key], text);
-  const { name, member = hostname(), zone, capacity = DEFAULTS.capacity, whenStoreIsGone = "auto" } = fleet;
+  const { name, member = hostname(), capacity = DEFAULTS.capacity, whenStoreIsGone = "auto" } = fleet;
+  const zone = fleet.zone || undefined;
   if (!FLEET_NAME.test(name))
     refuse("name", `must be letters, digits, dots, - and _, at most 63; got ${JSON.stringify(name)}`);
   if (!MEMBER_NAME.test(member))

@@ -47,6 +47,11 @@ test("times, member, zone and capacity are those of the file", () => {
   assert.deepEqual([found?.capacity, found?.whenStoreIsGone], [10, "share"]);
 });
 
+test("a zone that is empty is none: the label of a node may be missing", () => {
+  assert.deepEqual(read(fleet(`zone: ""`)).fleet, read(fleet()).fleet);
+  assert.deepEqual(read(fleet('zone: "${Z}"'), { Z: "" }).fleet, read(fleet()).fleet);
+});
+
 test("a password in the store comes from the environment, and is percent-encoded", () => {
   const found = read(fleet("", "redis://hb:${P}@redis"), { P: "a@b/c#d" }).fleet;
   assert.equal(found?.store.password, "a@b/c#d");

@@ -151,11 +151,6 @@ export class Mirror {
     return [...cells.keys()];
   }
 
-  /** The place in the log is lost: the cells of all runs are read anew. */
-  logLost(): void {
-    for (const cells of this.#runs.values()) cells.wanted ??= "log-lost";
-  }
-
   #openCell(run: Run, check: string, text: string): OpenedCell | undefined {
     const opened = this.#codec.openCell(run, check, text);
     if (opened === undefined) this.#refused += 1;

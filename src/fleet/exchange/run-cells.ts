@@ -52,8 +52,14 @@ export class RunCells {
     if (this.#head === undefined) return;
     const { sequence } = this.#head;
     // entries take a moment: only what the beat before has told must be here
-    if (isLogRead && sequence < lastTold) this.wanted ??= this.#later === undefined ? "log-lost" : "gap";
+    if (isLogRead && sequence < lastTold) this.wanted ??= this.#causeAfter(sequence);
     if (sequence === told.sequence && !isSame(this.#sum, told)) this.wanted ??= "digest";
+  }
+
+  #causeAfter(sequence: number): ResyncCause {
+    if (this.#later !== undefined) return "gap";
+    // the first entries of a run may be read before its first beat, and are of a run that is not known yet
+    return sequence === 0 ? "new-run" : "log-lost";
   }
 
   /** Takes a cell unless a newer one is known. Returns whether it says something else. */
