@@ -262,6 +262,30 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.ok([a, b, c].every(({ decisions }) => decisions.every(({ state }) => state === "passing")));
     });
 
+  // between the report and the vote, a real clock goes on
+  for (const ageMs of [0, 0.02, 2_000])
+    for (const name of ["a", "b", "c"])
+      it(`counts where the ttl is much shorter as long as its own member says so: ${name}, a vote ${ageMs} ms after the report`, async () => {
+        const world = new World();
+        world.isSilent = true;
+        const members = await world.grow(3, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]);
+        const receiver = world.members.get(name);
+        assert.ok(receiver !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        report(receiver, { ...OK, ageMs });
+        await world.seconds(1);
+        for (const other of members) {
+          if (other === receiver) continue;
+          other.fleet.define([{ ...BEAT, staleAfterMs: TTL_MS / 2 }]);
+          report(other, MISSED);
+        }
+        for (let second = 0; second < 120; second += 1) {
+          await world.seconds(1);
+          for (const member of members) assert.equal(member.state("nightly"), "passing", `${member.name}, ${second} s`);
+        }
+      });
+
   it("is not missed by a report that comes while a much shorter ttl is taken over", async () => {
     const { world, a, b, c, report, states } = await fleet();
     const short = { ...BEAT, staleAfterMs: TTL_MS / 10 };
