@@ -404,6 +404,38 @@ describe("a heartbeat whose reports arrive at different members", () => {
         }
       });
 
+  for (const names of ["a b", "b a", "b c", "c b", "c a", "a c"])
+    it(`is the same at all members when two were apart, and one has repeated its own just before or after the other: ${names}`, async () => {
+      for (const laterS of [-2, -1, 0.5, 1, 2]) {
+        const world = new World();
+        world.isSilent = true;
+        const [a, b, c] = await world.grow(3, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]);
+        assert.ok(a !== undefined && b !== undefined && c !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        const [repeating, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+        assert.ok(repeating !== undefined && other !== undefined);
+        repeating.connection.faults.isAway = true;
+        await world.seconds(10);
+        report(repeating, BROKEN);
+        await world.seconds(20);
+        if (laterS > 0) report(repeating, BROKEN);
+        else report(other, OK);
+        await world.seconds(Math.abs(laterS));
+        if (laterS > 0) report(other, OK);
+        else report(repeating, BROKEN);
+        await world.seconds(1);
+        repeating.connection.faults.isAway = false;
+        await world.seconds(12);
+        const { writtenCells } = world.store.counts;
+        for (let second = 0; second < 20; second += 1) {
+          await world.seconds(1);
+          assert.equal(new Set([a, b, c].map((each) => each.state("nightly"))).size, 1, `${laterS} s later`);
+        }
+        assert.equal(world.store.counts.writtenCells, writtenCells);
+      }
+    });
+
   for (const names of ["a b", "b c", "c a"])
     it(`is the same at all members when the older one of those that were apart has died: ${names}`, async () => {
       for (const laterS of [4, 8.5, 9.5, 14]) {

@@ -159,6 +159,7 @@ export class OwnVotes {
     const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
     if (isRestored) this.#tell(record, own, 0);
     else if (isFirst || !this.#isWrittenLately(record, vote)) this.#tell(record, own, this.#newest(record) + 1);
+    else record.own = { ...own, isRepeated: true };
   }
 
   /** Once: it is as old as the report that is missed since, whose number it has. */
@@ -183,7 +184,9 @@ export class OwnVotes {
    * The cell of a report is as old as the report. It has an age only when the report did not arrive at this process: by that,
    * others see that it was handed on.
    */
-  #tell(record: CheckRecord, { vote, reportedAt }: OwnVote, order: number): void {
+  #tell(record: CheckRecord, own: OwnVote, order: number): void {
+    const { vote, reportedAt } = own;
+    record.own = { ...own, isRepeated: false };
     const isReport = vote.state !== "abstaining" && !isMissed(vote);
     const castAtMs = isReport && reportedAt !== undefined ? reportedAt - this.#startedAt : this.uptimeMs;
     const told = isReport ? { ...vote, ageMs: Math.max(0, -castAtMs) } : vote;
