@@ -318,6 +318,30 @@ describe("a heartbeat whose reports arrive at different members", () => {
       assert.ok([a, b, c].every(({ decisions }) => decisions.every(({ state }) => state === "passing")));
     });
 
+  // between the report and the vote, a real clock goes on
+  for (const ageMs of [0, 0.02, 2_000])
+    for (const name of ["a", "b", "c"])
+      it(`counts where the ttl is much shorter as long as its own member says so: ${name}, a vote ${ageMs} ms after the report`, async () => {
+        const world = new World();
+        world.isSilent = true;
+        const members = await world.grow(3, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]);
+        const receiver = world.members.get(name);
+        assert.ok(receiver !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        report(receiver, { ...OK, ageMs });
+        await world.seconds(1);
+        for (const other of members) {
+          if (other === receiver) continue;
+          other.fleet.define([{ ...BEAT, staleAfterMs: TTL_MS / 2 }]);
+          report(other, MISSED);
+        }
+        for (let second = 0; second < 120; second += 1) {
+          await world.seconds(1);
+          for (const member of members) assert.equal(member.state("nightly"), "passing", `${member.name}, ${second} s`);
+        }
+      });
+
   it("is not missed by a report that comes while a much shorter ttl is taken over", async () => {
     const { world, a, b, c, report, states } = await fleet();
     const short = { ...BEAT, staleAfterMs: TTL_MS / 10 };
@@ -435,6 +459,38 @@ describe("a heartbeat whose reports arrive at different members", () => {
           assert.equal(states(), "passing passing passing", `${laterS} s later`);
         }
       });
+
+  for (const names of ["a b", "b a", "b c", "c b", "c a", "a c"])
+    it(`is the same at all members when two were apart, and one has repeated its own just before or after the other: ${names}`, async () => {
+      for (const laterS of [-2, -1, 0.5, 1, 2]) {
+        const world = new World();
+        world.isSilent = true;
+        const [a, b, c] = await world.grow(3, [{ ...BEAT, staleAfterMs: 4 * TTL_MS }]);
+        assert.ok(a !== undefined && b !== undefined && c !== undefined);
+        const report = (member: TestMember, vote: Vote) =>
+          member.vote("nightly", vote, world.clock.now() + 10 * STALE_MS);
+        const [repeating, other] = [a, b, c].sort((one, two) => placeIn(names, one) - placeIn(names, two));
+        assert.ok(repeating !== undefined && other !== undefined);
+        repeating.connection.faults.isAway = true;
+        await world.seconds(10);
+        report(repeating, BROKEN);
+        await world.seconds(20);
+        if (laterS > 0) report(repeating, BROKEN);
+        else report(other, OK);
+        await world.seconds(Math.abs(laterS));
+        if (laterS > 0) report(other, OK);
+        else report(repeating, BROKEN);
+        await world.seconds(1);
+        repeating.connection.faults.isAway = false;
+        await world.seconds(12);
+        const { writtenCells } = world.store.counts;
+        for (let second = 0; second < 20; second += 1) {
+          await world.seconds(1);
+          assert.equal(new Set([a, b, c].map((each) => each.state("nightly"))).size, 1, `${laterS} s later`);
+        }
+        assert.equal(world.store.counts.writtenCells, writtenCells);
+      }
+    });
 
   for (const names of ["a b", "b c", "c a"])
     it(`is the same at all members when the older one of those that were apart has died: ${names}`, async () => {

@@ -28,6 +28,8 @@ export interface SeatVote {
 export interface OwnVote extends SeatVote {
   /** Of a heartbeat: monotonic time of the report, or of the first miss since. Its runner says itself when that is too old: the vote counts for longer. */
   readonly reportedAt?: number | undefined;
+  /** Of a heartbeat: the store has an older report, which says the same. */
+  readonly isRepeated?: boolean;
 }
 
 /** The vote of a member that is no owner. */

@@ -17,6 +17,7 @@
  *     the own report is older than one whose number is not higher      it gives its number up
  *     it is younger than one of a member that is gone, or than one     it gets the next number
  *     that is missed, whose number is not lower
+ *     it was repeated, and one that may be as young has its number     it gets the next number
  *
  * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
  * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
@@ -41,6 +42,8 @@ export interface HeartbeatVote {
   readonly byAge: number;
   /** It did not arrive at a process that has it and lives: another one may have missed it in its place. */
   readonly isHandedOn?: boolean;
+  /** Of the own report: the others know an older one, which says the same. */
+  readonly isRepeated?: boolean;
 }
 
 /** How exactly a member knows the ages of reports, in milliseconds. */
@@ -99,7 +102,7 @@ export function numberChange(
 ): "next" | "none" | undefined {
   if (own.order === 0 || own.isHandedOn === true || !isReport(own.vote) || own.validUntil <= now) return undefined;
   if (isSurelyOlder(own, votes, precision, now)) return "none";
-  return isSurelyYounger(own, votes, precision, now) ? "next" : undefined;
+  return isSurelyYounger(own, votes, precision, now) || isRivalled(own, votes, now) ? "next" : undefined;
 }
 
 /** Without its number, the newest one is a younger one: what is known of that one's age is a bound. */
@@ -112,6 +115,12 @@ function isSurelyOlder(
   const others = votes.filter((each) => each !== own);
   const newest = newestReport([...others, { ...own, order: 0 }], precision, now);
   return newest !== undefined && newest.order > 0 && newest.order <= own.order && newest.byAge > own.byAge;
+}
+
+/** The others compare the age of the report that they know with that of another one. */
+function isRivalled(own: HeartbeatVote, votes: readonly HeartbeatVote[], now: number): boolean {
+  const isRival = (each: HeartbeatVote) => isReport(each.vote) && each.validUntil > now && each.order === own.order;
+  return own.isRepeated === true && votes.some((each) => each !== own && isRival(each));
 }
 
 function isSurelyYounger(

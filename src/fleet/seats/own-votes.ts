@@ -87,7 +87,7 @@ export class OwnVotes {
     const reportedAt = definition.isHeartbeat ? changedAt : undefined;
     record.own = { vote: isSame ? own.vote : vote, validUntil, reportedAt };
     if (isSame) return own.validUntil <= this.#deps.clock.now();
-    if (definition.isHeartbeat) this.#castHeartbeat(record, vote);
+    if (definition.isHeartbeat) this.#castHeartbeat(record, record.own);
     else this.#set(record, vote, 0);
     return true;
   }
@@ -102,7 +102,7 @@ export class OwnVotes {
       if (newest?.isOwn === true || this.#isStillKept(record, newest)) return false;
       record.adopted = undefined;
       if (record.own === undefined) this.remove(record);
-      else this.#set(record, this.#agedVote(record.own), 0);
+      else this.#tell(record, record.own, 0);
       return true;
     }
     if (newest?.ownNumber !== undefined) return this.#renumber(record, newest.ownNumber);
@@ -126,10 +126,8 @@ export class OwnVotes {
 
   /** The same report: also of one that was repeated, the cell has the exact age. */
   #renumber(record: CheckRecord, number: "next" | "none"): boolean {
-    const { own } = record;
-    if (own?.reportedAt === undefined) return false;
-    const castAtMs = own.reportedAt - this.#startedAt + (own.vote.ageMs ?? 0);
-    this.#set(record, own.vote, number === "next" ? this.#newest(record) + 1 : 0, castAtMs);
+    if (record.own === undefined) return false;
+    this.#tell(record, record.own, number === "next" ? this.#newest(record) + 1 : 0);
     return true;
   }
 
@@ -144,7 +142,8 @@ export class OwnVotes {
     this.#superseded.set(check, { validUntil, staleAfterMs });
   }
 
-  #castHeartbeat(record: CheckRecord, vote: Vote): void {
+  #castHeartbeat(record: CheckRecord, own: OwnVote): void {
+    const { vote } = own;
     if (vote.state === "abstaining" || isMissed(vote)) {
       if (record.adopted === undefined) this.#castMissed(record, vote);
       else if (isMissed(record.adopted.vote) && isMissed(vote)) {
@@ -158,8 +157,9 @@ export class OwnVotes {
     record.adopted = undefined;
     // a report of an earlier process may be older than what others have
     const isRestored = (vote.ageMs ?? 0) > this.uptimeMs;
-    if (isRestored) this.#set(record, vote, 0);
-    else if (isFirst || !this.#isWrittenLately(record, vote)) this.#set(record, vote, this.#newest(record) + 1);
+    if (isRestored) this.#tell(record, own, 0);
+    else if (isFirst || !this.#isWrittenLately(record, vote)) this.#tell(record, own, this.#newest(record) + 1);
+    else record.own = { ...own, isRepeated: true };
   }
 
   /** Once: it is as old as the report that is missed since, whose number it has. */
@@ -180,10 +180,17 @@ export class OwnVotes {
     return ageMs < ageToleranceMs(record.definition.staleAfterMs);
   }
 
-  /** Written now, it says how old its report is. */
-  #agedVote({ vote, reportedAt }: OwnVote): Vote {
-    if (vote.state === "abstaining" || isMissed(vote) || reportedAt === undefined) return vote;
-    return { ...vote, ageMs: this.#deps.clock.now() - reportedAt };
+  /**
+   * The cell of a report is as old as the report. It has an age only when the report did not arrive at this process: by that,
+   * others see that it was handed on.
+   */
+  #tell(record: CheckRecord, own: OwnVote, order: number): void {
+    const { vote, reportedAt } = own;
+    record.own = { ...own, isRepeated: false };
+    const isReport = vote.state !== "abstaining" && !isMissed(vote);
+    const castAtMs = isReport && reportedAt !== undefined ? reportedAt - this.#startedAt : this.uptimeMs;
+    const told = isReport ? { ...vote, ageMs: Math.max(0, -castAtMs) } : vote;
+    this.#set(record, told, order, Math.max(0, castAtMs));
   }
 
   #newest(record: CheckRecord): number {

@@ -133,6 +133,21 @@ describe("the vote on a heartbeat", () => {
     assert.equal(cell()?.order, 8);
   });
 
+  for (const ageMs of [0, 0.25, 300])
+    it(`has the time of a report that arrived at this process, and no age: ${ageMs} ms before it is told`, () => {
+      const { clock, cast, cell } = setUp(heartbeat);
+      clock.stall(700);
+      cast({ ...OK, ageMs });
+      assert.deepEqual([cell()?.castAtMs, cell()?.vote], [700 - ageMs, { ...OK, ageMs: 0 }]);
+    });
+
+  it("has the age of a report of an earlier process at the start of this one", () => {
+    const { clock, cast, cell } = setUp(heartbeat);
+    clock.stall(700);
+    cast({ ...OK, ageMs: 1_000 });
+    assert.deepEqual([cell()?.castAtMs, cell()?.order, cell()?.vote], [0, 0, { ...OK, ageMs: 300 }]);
+  });
+
   const again: readonly (readonly [title: string, afterMs: number, vote: Vote, foreignOrder: number, order: number])[] =
     [
       ["not within a tenth of its time", 5_999, OK, 0, 1],
@@ -243,12 +258,13 @@ describe("the newest report of a member that is gone", () => {
 
   it("makes way for the own report of before, which is as old as it is", () => {
     const { votes, record, cast, cell, clock } = setUp({ isHeartbeat: true });
+    clock.stall(700);
     cast({ ...BROKEN, ageMs: 0 });
     clock.stall(20_000);
     votes.keep(record, { ...report, validUntil: clock.now() + 40_000 });
     clock.stall(5_000);
     assert.equal(votes.keep(record, undefined), true);
-    assert.deepEqual(cell()?.vote, { ...BROKEN, ageMs: 25_000 });
+    assert.deepEqual([cell()?.castAtMs, cell()?.vote], [700, { ...BROKEN, ageMs: 0 }]);
   });
 
   for (const leftMs of [40_000, 60_001, 66_000])
@@ -256,7 +272,7 @@ describe("the newest report of a member that is gone", () => {
       const { clock, votes, record, cast, cell } = missed();
       votes.keep(record, { ...report, validUntil: clock.now() + leftMs });
       cast(OK);
-      assert.deepEqual([cell()?.order, cell()?.vote], [5, OK]);
+      assert.deepEqual([cell()?.order, cell()?.vote], [5, { ...OK, ageMs: 0 }]);
       cast(OK);
       assert.equal(cell()?.order, 5);
     });
@@ -274,7 +290,7 @@ describe("the newest report of a member that is gone", () => {
     votes.keep(record, { ...report, validUntil });
     cast(BROKEN);
     assert.equal(record.adopted, undefined);
-    assert.deepEqual([cell()?.order, cell()?.vote], [5, BROKEN]);
+    assert.deepEqual([cell()?.order, cell()?.vote], [5, { ...BROKEN, ageMs: 0 }]);
   });
 });
 
