@@ -9,6 +9,7 @@ import type { HeardMember } from "./members/members.js";
 import { type FleetMembership, isGoneByOrder } from "./members/membership.js";
 import type { CheckOwners, FleetReadings, MemberReading, OwnerReading } from "./readings.js";
 import type { Vote } from "./records/vote.js";
+import { isMissed } from "./rules/heartbeats.js";
 import type { Decisions } from "./seats/decisions.js";
 import type { CheckRecord, Seats } from "./seats/seats.js";
 import type { Run } from "./store/store.js";
@@ -150,7 +151,9 @@ export class FleetView implements FleetReadings {
   #newestReporter(record: CheckRecord): Run | undefined {
     const { run: self, decisions, mirror } = this.#deps;
     const newest = decisions.newestReport(record);
-    if (newest === undefined || newest.isOwn) return newest && self;
+    // without a report, a miss is kept in its place
+    if (newest === undefined || isMissed(newest.vote)) return undefined;
+    if (newest.isOwn) return self;
     return Array.from(mirror.votes(record.check)).find(({ cell }) => cell.vote === newest.vote)?.run;
   }
 

@@ -77,6 +77,40 @@ describe("a heartbeat whose reports arrive at different members", () => {
     }
   });
 
+  for (const gapMs of [1, 20, 100])
+    for (const votes of [
+      [OK, BROKEN],
+      [BROKEN, OK],
+    ] as const)
+      it(`follows the later one of two reports that arrive ${gapMs} ms after each other: ${votes[1].state}`, async () => {
+        const { world, a, b, c, report, states } = await fleet();
+        const members = [a, b, c];
+        for (const one of members)
+          for (const other of members) {
+            if (one === other) continue;
+            report(one, votes[0]);
+            await world.seconds(gapMs / 1_000);
+            report(other, votes[1]);
+            await world.seconds(0.5);
+            const { state } = votes[1];
+            assert.equal(states(), `${state} ${state} ${state}`, `at ${one.name}, then at ${other.name}`);
+            await world.seconds(10);
+            assert.equal(states(), `${state} ${state} ${state}`);
+          }
+      });
+
+  it("follows one of two reports at the same time where the clocks of the machines are wrong, the same at all", async () => {
+    const { world, a, b, report, states } = await fleet();
+    a.clock.wallOffset = 3_600_000;
+    report(a, OK);
+    report(b, BROKEN);
+    await world.seconds(0.5);
+    assert.equal(states(), "passing passing passing");
+    report(b, BROKEN);
+    await world.seconds(0.5);
+    assert.equal(states(), "failing failing failing");
+  });
+
   it("has its newest report named at each member, and none when all miss it", async () => {
     const { world, a, b, c, report } = await fleet();
     const named = () =>

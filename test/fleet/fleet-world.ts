@@ -85,6 +85,8 @@ export class World {
 
 /** The clock of one process: while it stands still, timers that become due wait. */
 class ProcessClock implements Clock {
+  /** How wrong the clock of its machine is, in milliseconds. */
+  wallOffset = 0;
   readonly #clock: VirtualClock;
   #waiting: (() => void)[] | undefined;
 
@@ -97,7 +99,7 @@ class ProcessClock implements Clock {
   }
 
   wallTime(): number {
-    return this.#clock.wallTime();
+    return this.#clock.wallTime() + this.wallOffset;
   }
 
   setTimer(delayMs: number, action: () => void): CancelTimer {

@@ -210,9 +210,11 @@ function makeRoom(heads: Map<string, unknown> | Set<string>): void {
   if (oldest !== undefined) heads.delete(oldest);
 }
 
+const NO_TIME = { castAtMs: 0, wallTime: undefined };
+
 /** Whether two cells say the same. A removed cell, and one that was never set, are both `undefined`. */
 function isSame(one: Cell | undefined, other: Cell | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   if (one.definition === other.definition && one.order === other.order && one.vote === other.vote) return true;
-  return isDeepStrictEqual({ ...one, castAtMs: 0 }, { ...other, castAtMs: 0 });
+  return isDeepStrictEqual({ ...one, ...NO_TIME }, { ...other, ...NO_TIME });
 }

@@ -118,10 +118,11 @@ export class FleetCodec {
   }
 
   sealCell(run: Run, check: string, sequence: number, cell: Cell): SealedCell {
-    const { definition, castAtMs, order, vote } = cell;
+    const { definition, castAtMs, order, wallTime, vote } = cell;
     const reported = vote.reported?.map(({ name, status, reason }) => [name, status, reason ?? null]) ?? null;
     const fields = [vote.state, vote.reason ?? null, vote.ageMs ?? null, reported];
-    const body = JSON.stringify([sequence, definition, castAtMs, order, ...fields]);
+    const last = wallTime === undefined ? [] : [wallTime];
+    const body = JSON.stringify([sequence, definition, castAtMs, order, ...fields, ...last]);
     const { text, signature } = this.#seal("cell", place(run, check), body);
     return { text, high: signature.high, low: signature.low };
   }
@@ -131,14 +132,16 @@ export class FleetCodec {
     if (opened?.format !== FORMAT) return undefined;
     const fields = parsed(opened.body);
     if (!Array.isArray(fields)) return undefined;
-    const [sequence, definition, castAtMs, order, state, reason, ageMs, services] = fields as readonly unknown[];
+    const [sequence, definition, castAtMs, order, state, reason, ageMs, services, wallTime] =
+      fields as readonly unknown[];
     if (!isCount(sequence) || !isName(definition) || !isAmount(castAtMs) || !isAmount(order)) return undefined;
     if (!isVoteState(state) || !isReason(reason) || !(ageMs === null || isAmount(ageMs))) return undefined;
     const reported = services === null ? undefined : reportedOf(services);
     if (services !== null && reported === undefined) return undefined;
+    if (wallTime !== undefined && !isAmount(wallTime)) return undefined;
     const vote = { state, reason: reason ?? undefined, ageMs: ageMs ?? undefined, reported };
     const { high, low } = opened.share;
-    return { run, sequence, cell: { definition, castAtMs, order, vote }, high, low };
+    return { run, sequence, cell: { definition, castAtMs, order, wallTime, vote }, high, low };
   }
 
   sealHead(run: Run, { sequence, high, low }: Head): string {

@@ -35,6 +35,11 @@ export interface Cell {
   readonly castAtMs: number;
   /** Of a heartbeat: the newest report has the highest number, whichever member it arrived at. 0 for others. */
   readonly order: number;
+  /**
+   * Of a heartbeat: when the report arrived, in milliseconds since the epoch, by the clock of the member at which it did. It is
+   * looked at only for reports with the same number. `undefined`: of an older version.
+   */
+  readonly wallTime?: number | undefined;
   readonly vote: Vote;
 }
 

@@ -5,8 +5,9 @@
  *     b                          report ok (order 2) ---------        passing: b has the newest report
  *
  * Each report gets a number that is higher than all that its member has seen of the check: so all members agree on the newest.
- * Members that were apart give the same numbers to different reports, and one that has started again knows no number. Then the
- * age decides: it is known to a tolerance.
+ * Members that were apart, or that got reports at nearly the same time, give the same numbers to different ones. A member that
+ * has started again knows no number. Then the age decides: it is known to a tolerance. Of reports with one number that may be as
+ * young, the later one by the clocks of their machines is the newest: those differ by less, where NTP keeps them.
  *
  *     now                               tolerance                                     older
  *      | ... youngest report ................| by number, then by age .. | do not count, whatever their numbers are
@@ -34,6 +35,8 @@ export interface HeartbeatVote {
   readonly validUntil: number;
   /** 0: a report of an earlier process. */
   readonly order: number;
+  /** When it arrived, by the clock of that machine: milliseconds since the epoch. */
+  readonly wallTime?: number | undefined;
   readonly run: string;
   /**
    * Monotonic time until which it would count by its age alone, for each vote counted in the same way: the youngest has the last
@@ -87,7 +90,13 @@ export function newestReport<Of extends HeartbeatVote>(
     recent.filter((vote) => vote.order === order),
     order > 0 ? 2 * delayMs : delayMs,
   );
-  return last.reduce((one, other) => (other.run > one.run ? other : one));
+  return last.reduce((one, other) => (isLater(other, one) ? other : one));
+}
+
+/** All members know both times, so all take the same report, also where the clocks are wrong. */
+function isLater(one: HeartbeatVote, other: HeartbeatVote): boolean {
+  const [oneAt, otherAt] = [one.wallTime ?? 0, other.wallTime ?? 0];
+  return oneAt === otherAt ? one.run > other.run : oneAt > otherAt;
 }
 
 /**

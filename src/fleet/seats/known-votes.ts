@@ -67,17 +67,17 @@ export class KnownVotes {
     const { run: self, members, votes, ownCell, beatMs } = this.#deps;
     const { check, definition } = record;
     const found: HeartbeatVote[] = [];
-    const order = ownCell(check)?.order ?? 0;
+    const { order = 0, wallTime } = ownCell(check) ?? {};
     const { own, adopted } = record;
     if (adopted !== undefined) {
       const { validUntil } = adopted;
       const byAge = isMissed(adopted.vote) ? validUntil - definition.staleAfterMs : validUntil;
-      found.push({ ...adopted, byAge, run: self, order, isHandedOn: true });
+      found.push({ ...adopted, byAge, run: self, order, wallTime, isHandedOn: true });
     } else if (own !== undefined) {
       const castUntil = (own.reportedAt ?? Number.NEGATIVE_INFINITY) + maxReportAgeMs(definition);
       const byAge = isMissed(own.vote) ? castUntil - definition.staleAfterMs : castUntil;
       const validUntil = isMissed(own.vote) ? own.validUntil : ownReportValidity(byAge, own.validUntil, beatMs);
-      found.push({ ...own, validUntil, byAge, run: self, order });
+      found.push({ ...own, validUntil, byAge, run: self, order, wallTime });
     }
     for (const { run, cell } of votes(check)) {
       const member = members.get(run);
@@ -89,7 +89,8 @@ export class KnownVotes {
         ? Math.max(castUntil, liveReportValidity(member, { beatMs, castUntil, isAdopted }))
         : castUntil;
       const isHandedOn = (cell.vote.ageMs ?? 0) > 0 || !members.isAlive(member);
-      found.push({ run, vote: cell.vote, validUntil, byAge, order: cell.order, isHandedOn });
+      const { vote, order, wallTime } = cell;
+      found.push({ run, vote, validUntil, byAge, order, wallTime, isHandedOn });
     }
     return found;
   }

@@ -29,6 +29,7 @@ export interface KeptReport {
   /** By its age, however long its member lives. */
   readonly validUntil: number;
   readonly order: number;
+  readonly wallTime?: number | undefined;
   readonly isOwn: boolean;
   /** The member that has it is alive, and does not leave. */
   readonly isStaying: boolean;
@@ -110,7 +111,8 @@ export class OwnVotes {
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
     record.adopted = { vote: newest.vote, validUntil: newest.validUntil };
-    this.#set(record, { ...newest.vote, ageMs: Math.max(0, maxReportAgeMs(record.definition) - leftMs) }, newest.order);
+    const vote = { ...newest.vote, ageMs: Math.max(0, maxReportAgeMs(record.definition) - leftMs) };
+    this.#set(record, vote, newest.order, { wallTime: newest.wallTime });
     return true;
   }
 
@@ -190,7 +192,8 @@ export class OwnVotes {
     const isReport = vote.state !== "abstaining" && !isMissed(vote);
     const castAtMs = isReport && reportedAt !== undefined ? reportedAt - this.#startedAt : this.uptimeMs;
     const told = isReport ? { ...vote, ageMs: Math.max(0, -castAtMs) } : vote;
-    this.#set(record, told, order, Math.max(0, castAtMs));
+    const wallTime = this.#deps.clock.wallTime() - (this.uptimeMs - castAtMs);
+    this.#set(record, told, order, { castAtMs: Math.max(0, castAtMs), wallTime });
   }
 
   #newest(record: CheckRecord): number {
@@ -205,8 +208,13 @@ export class OwnVotes {
     return newest;
   }
 
-  #set({ check, definition }: CheckRecord, vote: Vote, order: number, castAtMs = this.uptimeMs): void {
-    const cell = { definition: definition.digest, castAtMs, order, vote };
+  #set(
+    { check, definition }: CheckRecord,
+    vote: Vote,
+    order: number,
+    times: Partial<Pick<Cell, "castAtMs" | "wallTime">> = {},
+  ): void {
+    const cell = { definition: definition.digest, castAtMs: this.uptimeMs, order, ...times, vote };
     if (this.#deps.ledger.set(check, cell)) this.#deps.onChange();
   }
 }

@@ -15,6 +15,7 @@ const CELL: Cell = {
   definition: "d1",
   castAtMs: 12.5,
   order: 3,
+  wallTime: 1_800_000_000_000.25,
   vote: {
     state: "failing",
     reason: "timeout",
@@ -235,6 +236,8 @@ describe("a signed record", () => {
     "an age below 0": { vote: { ...CELL.vote, ageMs: -1 } },
     "an age that is a text": { vote: { ...CELL.vote, ageMs: "7" } },
     "an order below 0": { order: -1 },
+    "a wall-clock time below 0": { wallTime: -1 },
+    "a wall-clock time that is a text": { wallTime: "7" },
     "no definition": { definition: "" },
   };
   for (const [what, fields] of Object.entries(WRONG_CELLS))

@@ -33,6 +33,34 @@ function votes(text: string): readonly HeartbeatVote[] {
   });
 }
 
+describe("of reports with one number that may be as young, the newest is", () => {
+  const [first, second] = votes("p1 f1");
+  assert.ok(first !== undefined && second !== undefined);
+  const rows: readonly (readonly [
+    title: string,
+    one: Partial<HeartbeatVote>,
+    other: Partial<HeartbeatVote>,
+    index: number,
+  ])[] = [
+    ["the later one by the clock of its machine", { wallTime: 200 }, { wallTime: 100 }, 0],
+    ["the later one, with the larger run too", { wallTime: 100 }, { wallTime: 200 }, 1],
+    ["the one with a time", { wallTime: 100 }, {}, 0],
+    ["the one of the larger run, at the same time", { wallTime: 100 }, { wallTime: 100 }, 1],
+    ["not the later one when that has a lower number", { wallTime: 200 }, { wallTime: 100, order: 2 }, 1],
+    ["not the later one when that is surely older", { wallTime: 200, byAge: -6_001 }, { wallTime: 100 }, 1],
+    ["the later one of an earlier process", { wallTime: 200, order: 0 }, { wallTime: 100, order: 0 }, 0],
+  ];
+  for (const [title, one, other, index] of rows)
+    it(title, () => {
+      const both = [
+        { ...first, ...one },
+        { ...second, ...other },
+      ];
+      assert.equal(newestReport(both, PRECISION, NOW), both[index]);
+      assert.equal(newestReport([...both].reverse(), PRECISION, NOW), both[index]);
+    });
+});
+
 describe("the newest report decides", () => {
   const rows: readonly (readonly [text: string, state: string, index?: number])[] = [
     ["p1", "passing", 0],
