@@ -18,7 +18,8 @@
  *     the own report is older than one whose number is not higher      it gives its number up
  *     it is younger than one of a member that is gone, or than one     it gets the next number
  *     that is missed, whose number is not lower
- *     it was repeated, and one that may be as young has its number     it gets the next number
+ *     it was repeated, and one that may be as young has its number,    it gets the next number
+ *     and says something else
  *
  * `missed` is no report. It counts when no member has one. It has the number of the report that is too old for its member: that
  * report and those before it are too old everywhere, also where their ages are known to the tolerance only.
@@ -68,6 +69,10 @@ export function ageToleranceMs(ttlMs: number): number {
 /** A vote without a report. */
 export function isMissed({ state, reason }: Vote): boolean {
   return state === "failing" && reason === "missed";
+}
+
+export function isSameState(one: Vote, other: Vote): boolean {
+  return one.state === other.state && one.reason === other.reason;
 }
 
 /** The vote with the newest report. */
@@ -126,10 +131,11 @@ function isSurelyOlder(
   return newest !== undefined && newest.order > 0 && newest.order <= own.order && newest.byAge > own.byAge;
 }
 
-/** The others compare the age of the report that they know with that of another one. */
+/** The others compare the age of the report that they know with that of another one, which says something else. */
 function isRivalled(own: HeartbeatVote, votes: readonly HeartbeatVote[], now: number): boolean {
-  const isRival = (each: HeartbeatVote) => isReport(each.vote) && each.validUntil > now && each.order === own.order;
-  return own.isRepeated === true && votes.some((each) => each !== own && isRival(each));
+  const isRival = ({ vote, validUntil, order }: HeartbeatVote) =>
+    isReport(vote) && validUntil > now && order === own.order && !isSameState(vote, own.vote);
+  return own.isRepeated === true && votes.some(isRival);
 }
 
 function isSurelyYounger(
@@ -177,24 +183,19 @@ export function heartbeatDecision(
 ): Decision {
   const newest = newestReport(votes, precision, now);
   if (newest !== undefined) {
-    const { state, reason } = newest.vote;
-    return { state: stateOf(newest.vote), reason, validUntil: saidUntil({ state, reason }, votes, precision, now) };
+    const { vote } = newest;
+    return { state: stateOf(vote), reason: vote.reason, validUntil: saidUntil(vote, votes, precision, now) };
   }
   const missed = newestMiss(votes, now);
   return missed === undefined ? before : { state: "failing", reason: "missed", validUntil: missed.validUntil };
 }
 
 /** Until when the newest of those that count by then says the same: a copy of a report may end before others of it do. */
-function saidUntil(
-  { state, reason }: Vote,
-  votes: readonly HeartbeatVote[],
-  precision: AgePrecision,
-  now: number,
-): number {
+function saidUntil(said: Vote, votes: readonly HeartbeatVote[], precision: AgePrecision, now: number): number {
   let until = now;
   for (;;) {
     const newest = newestReport(votes, precision, until);
-    if (newest?.vote.state !== state || newest.vote.reason !== reason) return until;
+    if (newest === undefined || !isSameState(newest.vote, said)) return until;
     until = newest.validUntil;
   }
 }

@@ -10,7 +10,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Ledger } from "../exchange/ledger.js";
 import type { Cell, Vote } from "../records/vote.js";
 import { isSameReport, type OwnVote } from "../rules/agreement.js";
-import { ageToleranceMs, isMissed } from "../rules/heartbeats.js";
+import { ageToleranceMs, isMissed, isSameState } from "../rules/heartbeats.js";
 import type { CheckRecord } from "./seats.js";
 import { maxReportAgeMs } from "./validity.js";
 
@@ -171,12 +171,16 @@ export class OwnVotes {
     if (before === undefined || !isMissed(before.vote) || !isMissed(vote)) this.#set(record, vote, before?.order ?? 0);
   }
 
-  /** The own cell says the same, is surely the newest, and is hardly older. */
+  /** The own cell says the same, is surely the newest or one that says the same is, and is hardly older. */
   #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
     const cell = this.#deps.ledger.get(record.check);
-    if (cell === undefined || cell.vote.state !== vote.state || cell.vote.reason !== vote.reason) return false;
-    // with the same number, which of both is the newest is not known: that may be the other one
-    if (cell.definition !== record.definition.digest || cell.order <= this.#newestOfOthers(record)) return false;
+    if (cell === undefined || !isSameState(cell.vote, vote) || cell.definition !== record.definition.digest)
+      return false;
+    for (const { cell: other } of this.#deps.votes(record.check)) {
+      // with the same number, which of both is the newest is not known: that may be the other one
+      const isRival = other.order > cell.order || (other.order === cell.order && !isSameState(other.vote, vote));
+      if (isRival && other.definition === cell.definition) return false;
+    }
     // a report that was adopted was old when it was written
     const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
     return ageMs < ageToleranceMs(record.definition.staleAfterMs);
@@ -196,13 +200,8 @@ export class OwnVotes {
     this.#set(record, told, order, { castAtMs: Math.max(0, castAtMs), wallTime });
   }
 
-  #newest(record: CheckRecord): number {
-    return Math.max(this.#deps.ledger.get(record.check)?.order ?? 0, this.#newestOfOthers(record));
-  }
-
-  /** 0: none of them has a number. */
-  #newestOfOthers({ check, definition }: CheckRecord): number {
-    let newest = 0;
+  #newest({ check, definition }: CheckRecord): number {
+    let newest = this.#deps.ledger.get(check)?.order ?? 0;
     for (const { cell } of this.#deps.votes(check))
       if (cell.definition === definition.digest) newest = Math.max(newest, cell.order);
     return newest;
@@ -221,10 +220,5 @@ export class OwnVotes {
 
 function saysSame(one: Vote, other: Vote): boolean {
   if (one === other) return true;
-  return (
-    one.state === other.state &&
-    one.reason === other.reason &&
-    one.ageMs === other.ageMs &&
-    isSameReport(one.reported, other.reported)
-  );
+  return isSameState(one, other) && one.ageMs === other.ageMs && isSameReport(one.reported, other.reported);
 }

@@ -231,6 +231,7 @@ describe("the number of a report", () => {
     ["p2 -5 r, f2 -5", "next"],
     ["p2 -5 r, f2 -8 h", "next"],
     ["p2 -5 r, f2 -4", "none"],
+    ["p2 -5 r, p2 -5", undefined],
     ["p2 -5 r, f1 -5", undefined],
     ["p2 -5 r, f3 -5", undefined],
     ["p2 -5 r, F2 -5", undefined],
@@ -261,10 +262,10 @@ describe("the number of a report", () => {
             const young = { report: -100_000, written: -100_000, order: 1, run: "run-1" };
             const exact = young.report - youngerMs + (isGone ? 0 : repeatedMs);
             const old = { report: exact, written: young.report - youngerMs, order: olderOrder, run: "run-2" };
-            const vote = { state: "passing", reason: undefined } as const;
-            const as = ({ order, run }: { order: number; run: string }, byAge: number, isHandedOn = false) => ({
-              ...{ vote, validUntil: NOW + 1, order, run, byAge, isHandedOn },
-            });
+            const as = ({ order, run }: { order: number; run: string }, byAge: number, isHandedOn = false) => {
+              const vote = { state: run === young.run ? "passing" : "failing", reason: undefined } as const;
+              return { vote, validUntil: NOW + 1, order, run, byAge, isHandedOn };
+            };
             const changes = { young: new Set<string | undefined>(), old: new Set<string | undefined>() };
             for (const delay of delays) {
               const own = as(young, young.report);

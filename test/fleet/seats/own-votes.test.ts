@@ -148,21 +148,29 @@ describe("the vote on a heartbeat", () => {
     assert.deepEqual([cell()?.castAtMs, cell()?.order, cell()?.vote], [0, 0, { ...OK, ageMs: 300 }]);
   });
 
-  const again: readonly (readonly [title: string, afterMs: number, vote: Vote, foreignOrder: number, order: number])[] =
-    [
-      ["not within a tenth of its time", 5_999, OK, 0, 1],
-      ["after a tenth of its time", 6_000, OK, 0, 2],
-      ["at once when it says something else", 0, BROKEN, 0, 2],
-      ["at once when its reason is another one", 0, { ...OK, reason: "x" }, 0, 2],
-      ["at once when another member has a newer report", 0, OK, 2, 3],
-      ["at once when another member has one that may be as new", 0, OK, 1, 2],
-    ];
-  for (const [title, afterMs, vote, foreignOrder, order] of again)
+  const again: readonly (readonly [
+    title: string,
+    afterMs: number,
+    vote: Vote,
+    order: number,
+    other?: Partial<Cell>,
+  ])[] = [
+    ["not within a tenth of its time", 5_999, OK, 1],
+    ["after a tenth of its time", 6_000, OK, 2],
+    ["at once when it says something else", 0, BROKEN, 2],
+    ["at once when its reason is another one", 0, { ...OK, reason: "x" }, 2],
+    ["at once when another member has a newer report", 0, OK, 3, { order: 2 }],
+    ["at once when another member has one that may be as new", 0, OK, 2, { order: 1, vote: BROKEN }],
+    ["not when that one says the same", 0, OK, 1, { order: 1 }],
+    ["not when that one has another definition", 0, OK, 1, { order: 2, vote: BROKEN, definition: "d2" }],
+    ["not when another member has an older one", 0, OK, 1, { order: 0, vote: BROKEN }],
+  ];
+  for (const [title, afterMs, vote, order, other] of again)
     it(`is written again ${title}`, () => {
       const { clock, cast, cell, foreign } = setUp(heartbeat);
       clock.stall(30_000);
       cast(OK);
-      if (foreignOrder > 0) foreign.push({ definition: "d1", castAtMs: 0, order: foreignOrder, vote: OK });
+      if (other !== undefined) foreign.push({ definition: "d1", castAtMs: 0, order: 0, vote: OK, ...other });
       clock.stall(afterMs);
       cast(vote);
       assert.equal(cell()?.order, order);
