@@ -363,6 +363,7 @@ function cell(state: VoteState): Cell {
   return {
     definition: "d",
     castAtMs: 1,
+    wallTime: undefined,
     order: 0,
     vote: { state, reason: undefined, ageMs: undefined, reported: undefined },
   };
