@@ -2,7 +2,7 @@
  * The own votes, and how they become cells. Of a heartbeat, the cell may be a report of another member that was adopted.
  *
  *     probe:      cast --> cell, when it says something else
- *     heartbeat:  report --> the next order --> cell;   missed --> cell without an order, unless a report was adopted
+ *     heartbeat:  report --> the next order --> cell;   missed --> cell with the order of that report, unless one was adopted
  *
  * A beat vouches for the cells that the store has. Until a change is written, that is the vote of before, and it grows older.
  */
@@ -94,7 +94,8 @@ export class OwnVotes {
   }
 
   /**
-   * Keeps the newest report of a heartbeat, when the member that has it is dead or leaves: as old here as it was there.
+   * Keeps the newest report of a heartbeat, when the member that has it is dead or leaves: as old here as it was there. Changes
+   * the number of the own report when that is due.
    * @param newest the newest report that counts, of this member or of another one
    * @returns whether something has changed
    */
@@ -106,7 +107,10 @@ export class OwnVotes {
       else this.#tell(record, record.own, 0);
       return true;
     }
-    if (newest?.ownNumber !== undefined) return this.#renumber(record, newest.ownNumber);
+    if (newest?.ownNumber !== undefined && record.own !== undefined) {
+      this.#tell(record, record.own, newest.ownNumber === "next" ? this.#newest(record) + 1 : 0);
+      return true;
+    }
     if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
@@ -124,13 +128,6 @@ export class OwnVotes {
     if (newest === undefined || adopted === undefined) return false;
     if (newest.isStaying) return !newest.isSettled && !isMissed(newest.vote);
     return isMissed(newest.vote) === isMissed(adopted.vote) && newest.order === this.#deps.ledger.get(check)?.order;
-  }
-
-  /** The same report: also of one that was repeated, the cell has the exact age. */
-  #renumber(record: CheckRecord, number: "next" | "none"): boolean {
-    if (record.own === undefined) return false;
-    this.#tell(record, record.own, number === "next" ? this.#newest(record) + 1 : 0);
-    return true;
   }
 
   remove(record: CheckRecord): void {
@@ -174,16 +171,14 @@ export class OwnVotes {
   /** The own cell says the same, is surely the newest or one that says the same is, and is hardly older. */
   #isWrittenLately(record: CheckRecord, vote: Vote): boolean {
     const cell = this.#deps.ledger.get(record.check);
-    if (cell === undefined || !isSameState(cell.vote, vote) || cell.definition !== record.definition.digest)
-      return false;
+    if (cell === undefined || cell.order === 0 || cell.definition !== record.definition.digest) return false;
+    if (!isSameState(cell.vote, vote)) return false;
     for (const { cell: other } of this.#deps.votes(record.check)) {
       // with the same number, which of both is the newest is not known: that may be the other one
       const isRival = other.order > cell.order || (other.order === cell.order && !isSameState(other.vote, vote));
       if (isRival && other.definition === cell.definition) return false;
     }
-    // a report that was adopted was old when it was written
-    const ageMs = this.uptimeMs - cell.castAtMs + (cell.vote.ageMs ?? 0);
-    return ageMs < ageToleranceMs(record.definition.staleAfterMs);
+    return this.uptimeMs - cell.castAtMs < ageToleranceMs(record.definition.staleAfterMs);
   }
 
   /**

@@ -133,6 +133,13 @@ describe("the vote on a heartbeat", () => {
     assert.equal(cell()?.order, 8);
   });
 
+  it("gets an order after one of an earlier process that says the same", () => {
+    const { cast, cell } = setUp(heartbeat);
+    cast({ ...OK, ageMs: 1 });
+    cast({ ...OK, ageMs: 0 });
+    assert.deepEqual([cell()?.order, cell()?.vote.ageMs], [1, 0]);
+  });
+
   for (const ageMs of [0, 0.25, 300])
     it(`has the time of a report that arrived at this process, and no age: ${ageMs} ms before it is told`, () => {
       const { clock, cast, cell } = setUp(heartbeat);
