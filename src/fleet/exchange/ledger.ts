@@ -210,7 +210,7 @@ function makeRoom(heads: Map<string, unknown> | Set<string>): void {
   if (oldest !== undefined) heads.delete(oldest);
 }
 
-const NO_TIME = { castAtMs: 0, wallTime: undefined };
+const NO_TIME = { castAtMs: 0, wallTime: undefined } as const;
 
 /** Whether two cells say the same. A removed cell, and one that was never set, are both `undefined`. */
 function isSame(one: Cell | undefined, other: Cell | undefined): boolean {
