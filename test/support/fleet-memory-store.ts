@@ -36,6 +36,8 @@ export interface StoreFaults {
   isSilent: boolean;
   /** Milliseconds of one call. Above the deadline, the call takes effect and is a failure. */
   delayMs: number;
+  /** Changes of votes are refused, and beats and reads are not: a permission that is missing, or a limit of a record. */
+  refusesWrites: boolean;
 }
 
 interface CellsOfRun {
@@ -50,7 +52,7 @@ type StoreCounts = Record<
 >;
 
 export class MemoryStore {
-  readonly faults: StoreFaults = { isAway: false, isSilent: false, delayMs: 0 };
+  readonly faults: StoreFaults = { isAway: false, isSilent: false, delayMs: 0, refusesWrites: false };
   readonly counts: StoreCounts = {
     ...{ beats: 0, writes: 0, rewrites: 0, reads: 0, resyncs: 0 },
     ...{ writtenCells: 0, rewrittenCells: 0 },
@@ -200,7 +202,7 @@ function put<Value>(map: Map<string, Value>, key: string, value: Value | undefin
 
 /** The way of one member to the store. */
 export class MemoryConnection implements FleetStore {
-  readonly faults: StoreFaults = { isAway: false, isSilent: false, delayMs: 0 };
+  readonly faults: StoreFaults = { isAway: false, isSilent: false, delayMs: 0, refusesWrites: false };
   /** The store at its end. A test may set another one. */
   store: MemoryStore;
   readonly #clock: Clock;
@@ -218,11 +220,17 @@ export class MemoryConnection implements FleetStore {
   }
 
   write(entry: LogEntry): Promise<string | undefined> {
-    return this.#call((store) => store.write(entry));
+    return this.#call((store) => {
+      this.#allow(store);
+      return store.write(entry);
+    });
   }
 
   rewrite(run: Run, head: string, cells: ReadonlyMap<string, string>): Promise<void> {
-    return this.#call((store) => store.rewrite(run, head, cells));
+    return this.#call((store) => {
+      this.#allow(store);
+      store.rewrite(run, head, cells);
+    });
   }
 
   read(position: LogPosition): Promise<LogPage> {
@@ -268,6 +276,10 @@ export class MemoryConnection implements FleetStore {
 
   #has(fault: "isAway" | "isSilent"): boolean {
     return this.#isClosed || this.faults[fault] || this.store.faults[fault];
+  }
+
+  #allow(store: MemoryStore): void {
+    if (this.faults.refusesWrites || store.faults.refusesWrites) throw new StoreError("refused", "no write is allowed");
   }
 
   async #call<Result>(action: (store: MemoryStore) => Result): Promise<Result> {

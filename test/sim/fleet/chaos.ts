@@ -123,6 +123,21 @@ export class Chaos {
     }
   }
 
+  /** Writes that are refused from some time on, of one member or of all: beats go on. */
+  planRefusals(until: number, random: SeededRandom): void {
+    const { now } = this.#world;
+    for (let at = now + random.between(0, 30_000); at < until; at += random.between(20_000, 60_000)) {
+      const ms = random.between(500, 50_000);
+      const isOfAll = random.next() < 0.5;
+      this.#at(at, () => {
+        const isPossible = isOfAll
+          ? this.#storeFault("the store refuses writes", { refusesWrites: true }, ms)
+          : this.#onMember((member) => this.#mute(member, ms));
+        if (isPossible) this.counts.set("refusal", (this.counts.get("refusal") ?? 0) + 1);
+      });
+    }
+  }
+
   #reload(member: SimMember, variant: 0 | 1): void {
     const isPossible = member.facts.isAwake && member.options.variant !== variant && !this.#affected.has(member);
     if (!isPossible) return;
@@ -293,6 +308,16 @@ export class Chaos {
     });
   }
 
+  #mute(member: SimMember, ms: number): void {
+    const { faults } = member.connection;
+    faults.refusesWrites = true;
+    this.#world.facts.mute(member.facts, true);
+    this.#untilOver(member, ms, () => {
+      faults.refusesWrites = false;
+      this.#world.facts.mute(member.facts, false);
+    });
+  }
+
   #unreach(member: SimMember, ms: number): void {
     const share = this.#world.random.between(0.05, 0.5);
     const { checks } = this.#world.facts;
@@ -355,9 +380,9 @@ export class Chaos {
     const { facts, store } = this.#world;
     if (facts.storeFaultSince !== undefined) return false;
     Object.assign(store.faults, fault);
-    facts.storeFault(text, fault.delayMs === undefined);
+    facts.storeFault(text, fault.isAway === true || fault.isSilent === true);
     this.#after(ms, () => {
-      Object.assign(store.faults, { isAway: false, isSilent: false, delayMs: 0 });
+      Object.assign(store.faults, { isAway: false, isSilent: false, delayMs: 0, refusesWrites: false });
       if (this.#world.random.next() < 0.3) this.#loseData();
       facts.storeBack(fault.isAway === true ? 0 : STORE_DEADLINE_MS);
     });

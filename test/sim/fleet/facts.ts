@@ -167,6 +167,8 @@ export class MemberFacts {
   /** Begin of the last time in which it did not hear, or not for long. */
   unstableFrom: number;
   isCut = false;
+  /** The store refuses its votes: it hears the others, and they hear no more of it than that it lives. */
+  isMute = false;
   /** Since when it hears nothing at all. A slow or split store is not that. */
   deafSince: number | undefined;
   /** The last time in which it heard nothing at all, when that is over. */
@@ -455,6 +457,13 @@ export class Facts {
     this.disturb(`${member.name} ${isCut ? "is cut from the store" : "reaches the store"}`);
   }
 
+  mute(member: MemberFacts, isMute: boolean): void {
+    member.isMute = isMute;
+    if (isMute) this.#unhear(member);
+    else this.#hear(member);
+    this.disturb(`votes of ${member.name} are ${isMute ? "refused" : "taken"}`);
+  }
+
   /** @param isGone it does not answer; else it is slow, or there are two */
   storeFault(text: string, isGone: boolean): void {
     this.storeFaultSince = this.now;
@@ -596,7 +605,7 @@ export class Facts {
   }
 
   #hears(member: MemberFacts): boolean {
-    return member.isProbing && !member.isCut && this.storeFaultSince === undefined;
+    return member.isProbing && !member.isCut && !member.isMute && this.storeFaultSince === undefined;
   }
 
   #unhear(member: MemberFacts): void {

@@ -138,6 +138,32 @@ test("SERVING at a member that hears nothing and sees no pass is found, though o
   assert.deepEqual(found(history), ["false OK"]);
 });
 
+test("a member whose votes are refused keeps its seat, and hears the others", () => {
+  const history = new History();
+  history.facts.mute(history.members[0], true);
+  history.pass(120);
+  assert.deepEqual(history.oracle.faults, []);
+  history.facts.mute(history.members[0], false);
+  history.pass(60);
+  assert.deepEqual(history.oracle.faults, []);
+});
+
+test("SERVING by what a member said before its votes were refused is found", () => {
+  const history = new History();
+  const [a, b] = history.members;
+  history.silence(b);
+  history.facts.end(b, "is killed");
+  history.facts.mute(a, true);
+  history.facts.turn(history.check, "down");
+  history.vote(a, "failing");
+  history.serve(a, "failing");
+  history.pass(30);
+  assert.deepEqual(history.oracle.faults, []);
+  history.pass(2);
+  assert.deepEqual(found(history), ["false OK"]);
+  assert.match(history.oracle.faults[0] ?? "", /at c, .*: no voter has seen it pass/);
+});
+
 test("a dead target that stays SERVING for longer than detection takes is found before it is stale", () => {
   const history = new History();
   const [a, b] = history.members;

@@ -177,7 +177,7 @@ export class Oracle {
     const since = now - CALM_MS;
     const counts = new Map<Group, number>();
     for (const [member, { isProbing }] of check.votes) {
-      const isWell = member.isProbing && !member.isCut && !member.isIsolated;
+      const isWell = member.isProbing && !member.isCut && !member.isMute && !member.isIsolated;
       // a member that has just started has nothing to hand over
       const returnedAt = Math.max(member.beganAt(check), member.reachedSince ?? now, member.sightSince);
       if (!isProbing || !isWell || (returnedAt > since && returnedAt > member.startedAt)) continue;
@@ -470,6 +470,8 @@ export class Oracle {
 
   #checkCalm(): void {
     const { now, members, checks, massMs } = this.#facts;
+    // it keeps its seats, and the others do not know what it sees
+    if (members.some(({ isMute }) => isMute)) return;
     const steady = members.filter((member) => member.isProbing && this.#hearing.steadyFrom(member) !== undefined);
     const knownUntil = Math.min(...steady.map(({ backlog }) => backlog.knownUntil(now)));
     // by what the group of a member in a check follows from

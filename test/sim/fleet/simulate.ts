@@ -32,6 +32,8 @@ const RELOADS = 2_000_000;
 
 const FLAPS = 3_000_000;
 
+const REFUSALS = 5_000_000;
+
 const HEARTBEATS = 4_000_000;
 
 /** Faults are over, and the fleet has settled. */
@@ -69,6 +71,8 @@ export async function simulateFleet({ seed, members, checks, seconds, ...options
   if (isVaried && reloads.next() < 0.7) chaos.planReloads(until, reloads);
   const flaps = new SeededRandom(seed + FLAPS);
   if (flaps.next() < 0.2) chaos.planFlaps(until, flaps);
+  const refusals = new SeededRandom(seed + REFUSALS);
+  if (refusals.next() < 0.2) chaos.planRefusals(until, refusals);
   const count = (kind: string) => void chaos.counts.set(kind, (chaos.counts.get(kind) ?? 0) + 1);
   startJobs(world, { random: jobs, until, count });
   if (world.heartbeats.all.length > 0 && jobs.next() < 0.6) planTtls(world, { random: jobs, until, count });
