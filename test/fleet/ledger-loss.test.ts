@@ -24,7 +24,8 @@ test("a write that was lost is noticed by the next one, whose head hides the los
   const third = next(ledger, "c");
   ledger.acknowledge(third, first.head);
   assert.equal(ledger.isLost({ beats: NO_BEATS, head: third.head, cellCount: 3 }), true);
-  assert.equal(ledger.isLost({ beats: NO_BEATS, head: third.head, cellCount: 3 }), false);
+  ledger.all();
+  assert.equal(ledger.isLost({ beats: NO_BEATS, head: third.head, cellCount: 3 }), false, "it is rewritten");
 });
 
 test("the head of a failed write is no loss: the store may have taken it", () => {
