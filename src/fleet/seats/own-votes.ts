@@ -102,6 +102,8 @@ export class OwnVotes {
   keep(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (record.adopted !== undefined) {
       if (newest?.isOwn === true || this.#isStillKept(record, newest)) return false;
+      // a member that comes back may tell a newer one, and is heard later
+      if (this.#adopt(record, newest)) return true;
       record.adopted = undefined;
       if (record.own === undefined) this.remove(record);
       else this.#tell(record, record.own, 0);
@@ -111,6 +113,10 @@ export class OwnVotes {
       this.#tell(record, record.own, newest.ownNumber === "next" ? this.#newest(record) + 1 : 0);
       return true;
     }
+    return this.#adopt(record, newest);
+  }
+
+  #adopt(record: CheckRecord, newest: KeptReport | undefined): boolean {
     if (newest?.isKept !== true) return false;
     const leftMs = newest.validUntil - this.#deps.clock.now();
     if (leftMs <= 0) return false;
@@ -126,8 +132,9 @@ export class OwnVotes {
    */
   #isStillKept({ check, adopted }: CheckRecord, newest: KeptReport | undefined): boolean {
     if (newest === undefined || adopted === undefined) return false;
-    if (newest.isStaying) return !newest.isSettled && !isMissed(newest.vote);
-    return isMissed(newest.vote) === isMissed(adopted.vote) && newest.order === this.#deps.ledger.get(check)?.order;
+    const isSameKind = isMissed(newest.vote) === isMissed(adopted.vote);
+    if (!newest.isStaying && isSameKind && newest.order === this.#deps.ledger.get(check)?.order) return true;
+    return !newest.isKept && !newest.isSettled && !isMissed(newest.vote);
   }
 
   remove(record: CheckRecord): void {

@@ -247,7 +247,18 @@ describe("the newest report of a member that is gone", () => {
     assert.equal(votes.keep(record, { ...report, validUntil, isKept: false }), false);
     assert.equal(votes.keep(record, { ...report, validUntil }), false);
     assert.equal(cell()?.order, 4);
-    assert.equal(votes.keep(record, { ...report, order: 5, validUntil }), true);
+  });
+
+  it("makes way for a newer one of its member, which is not heard yet: that one is kept at once", () => {
+    const { votes, record, cell, validUntil } = missed();
+    votes.keep(record, { ...report, validUntil });
+    const newer = { ...report, vote: BROKEN, order: 5, validUntil: validUntil + 9_000 };
+    assert.equal(votes.keep(record, { ...newer, isKept: false }), false, "another member keeps it");
+    assert.equal(cell()?.order, 4);
+    assert.equal(votes.keep(record, newer), true);
+    assert.deepEqual(record.adopted, { vote: BROKEN, validUntil: validUntil + 9_000 });
+    assert.deepEqual([cell()?.order, cell()?.vote], [5, { ...BROKEN, ageMs: 17_000 }]);
+    assert.equal(votes.keep(record, newer), false);
   });
 
   for (const newest of [undefined, { ...report, validUntil: 0, isStaying: true, isSettled: true }])
