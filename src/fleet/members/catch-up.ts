@@ -3,9 +3,8 @@
  *
  *     start, or the first word after a lease --> catching up --the cells of each live run were read, or a lease is over--> caught up
  *
- * A member that has a part of the votes would decide with this part alone. So it also waits for a run that has yet to write what
- * it sees. What it served before runs out: then it waits no longer for runs that it does not hear, but still for the votes that
- * were told to it.
+ * A member that has a part of the votes would decide with this part alone. What it served before runs out: then it waits no
+ * longer for runs that it does not hear, but still for the votes that were told to it.
  */
 
 import type { Run } from "../store/store.js";
@@ -100,8 +99,6 @@ export class CatchUp {
     // the votes of another format are not understood
     if (members.isGone(member) || (isConfirmed && beat === undefined)) return true;
     if (this.#isSilent(member, now - since)) return true;
-    // it says so itself when the store does not have what it sees
-    const isVouching = beat !== undefined && beat.stalest < 1;
-    return isConfirmed && member.heardAt >= since && isCurrent(member.run) && isVouching;
+    return isConfirmed && member.heardAt >= since && isCurrent(member.run);
   }
 }

@@ -6,7 +6,7 @@ import { type HeardBeat, Members } from "../../../src/fleet/members/members.js";
 const BEAT_MS = 1_000;
 const LEASE_MS = 5_000;
 
-/** A member that starts at 0, and reads beats each second: the counters of the runs by name. `?`: of another format. `!`: it vouches for nothing. */
+/** A member that starts at 0, and reads beats each second: the counters of the runs by name. `?`: of another format. */
 class Joiner {
   readonly members = new Members({ run: "self", beatMs: BEAT_MS, leaseMs: LEASE_MS });
   readonly catchUp = new CatchUp({ beatMs: BEAT_MS, leaseMs: LEASE_MS });
@@ -27,14 +27,13 @@ class Joiner {
 
 function beatOf(name: string, counter: number): HeardBeat {
   if (name.startsWith("?")) return { format: 99, run: name, member: name, counter };
-  const run = name.replace("!", "");
   return {
-    ...{ format: 1, run, member: run, zone: undefined, version: "1", counter, uptimeMs: counter * BEAT_MS },
+    ...{ format: 1, run: name, member: name, zone: undefined, version: "1", counter, uptimeMs: counter * BEAT_MS },
     ...{
       head: `${counter}`,
       config: "",
       capacity: 1,
-      stalest: name.startsWith("!") ? 1 : 0,
+      stalest: 0,
       isLeaving: false,
       asks: [],
       heard: new Map([["self", 1]]),
@@ -70,23 +69,6 @@ describe("a member that starts has caught up", () => {
     const joiner = new Joiner();
     joiner.round({ "?a": 1 }, []);
     assert.equal(joiner.round({ "?a": 2 }, []), true);
-  });
-
-  it("when each run vouches for its cells: before, the store does not have what it sees", () => {
-    const joiner = new Joiner();
-    joiner.round({ "!a": 1, b: 1 }, ["a", "b"]);
-    assert.equal(joiner.round({ "!a": 2, b: 2 }, ["a", "b"]), true, "it is behind no more");
-    assert.equal(joiner.catchUp.isOver, false);
-    assert.equal(joiner.round({ a: 3, b: 3 }, ["a", "b"]), true);
-    assert.equal(joiner.catchUp.isOver, true);
-  });
-
-  it("after a lease, also when a run does not vouch for its cells", () => {
-    const joiner = new Joiner();
-    for (let counter = 1; counter <= 5; counter += 1) joiner.round({ "!a": counter }, ["a"]);
-    assert.equal(joiner.catchUp.isOver, false);
-    joiner.round({ "!a": 6 }, ["a"]);
-    assert.equal(joiner.catchUp.isOver, true);
   });
 
   it("after a lease, whatever is missing", () => {
