@@ -45,6 +45,7 @@ class Bench {
         isGone: ({ hasLeft }) => hasLeft,
         isPast: () => false,
         isDeaf: () => false,
+        returnedAt: Number.NEGATIVE_INFINITY,
       },
       votes: () => this.cells,
       ownCell: () => this.ownCell,

@@ -84,7 +84,6 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<Run, HeardMember>();
   #lastReadAt: number | undefined;
-  /** The first read after a time in which this member has heard nothing for a lease. */
   #returnedAt = Number.NEGATIVE_INFINITY;
   /** The last own beats that the store has taken, the oldest first: of beats that were due. */
   readonly #sent: SentBeat[] = [];
@@ -143,6 +142,11 @@ export class Members {
   /** Of a member that is deaf: when a lease without a word was over. Else minus infinity. */
   deafAt(now: number): number {
     return this.isDeaf(now) ? (this.#lastReadAt ?? now) + this.#options.leaseMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Monotonic time of the first read after a lease in which this member has heard nothing. */
+  get returnedAt(): number {
+    return this.#returnedAt;
   }
 
   get(run: Run): HeardMember | undefined {

@@ -9,7 +9,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Steps } from "../../core/turns.js";
 import type { HeardMember, Members } from "../members/members.js";
 import { type FleetMembership, goesFirst } from "../members/membership.js";
-import type { Decision, Vote } from "../records/vote.js";
+import type { Decision, Definition, Vote } from "../records/vote.js";
 import { agreedOn, countsNow, type FormerVote, isSameDecision, type SeatVote, UNDECIDED } from "../rules/agreement.js";
 import { ownersOf } from "../rules/assignment.js";
 import { heartbeatDecision, isMissed, newestMiss, newestReport, numberChange } from "../rules/heartbeats.js";
@@ -21,7 +21,7 @@ import { agePrecision, hasKnown, isSilent, MIN_RENEWAL_BEATS, renewalMs, validit
 
 export interface DecisionsDeps extends KnownVotesDeps {
   readonly clock: Clock;
-  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast">;
+  readonly members: Pick<Members, "get" | "isAlive" | "isGone" | "isDeaf" | "isPast" | "returnedAt">;
   readonly membership: Pick<FleetMembership, "isLeaving" | "isDrained">;
   /** The votes of others are known in part only: each check stays what it was, as long as that counts. */
   readonly isCatchingUp: () => boolean;
@@ -240,7 +240,7 @@ export class Decisions {
     let reviewAt = unsure.length > 0 ? now : Number.POSITIVE_INFINITY;
     const detachedAt = this.#deps.detachedAt();
     const isDeaf = this.#deps.members.isDeaf(now);
-    const ownSeenAt = (record.own?.validUntil ?? Number.NEGATIVE_INFINITY) - definition.staleAfterMs;
+    const ownSeenAt = seenAt(record.own, definition);
     for (const vote of this.#known.on(record)) {
       if (this.#isDoubted(vote, record)) {
         // it counts again when its member is heard
@@ -269,13 +269,23 @@ export class Decisions {
     return agreedOn({ owners, former, spare, agree: definition.agree, isAwaited, awaitedMs }, before, now);
   }
 
-  /** A failure that was told before the store was gone, while this member sees a pass: a new one says more. */
-  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own }: CheckRecord): boolean {
+  /**
+   * A failure that was told before the store was gone, while this member sees a pass: a new one says more. So is one that is
+   * older than the pass, until its member says it again to this one, which is back.
+   */
+  #isDoubted({ run, vote }: Pick<FormerVote, "run" | "vote">, { own, definition }: CheckRecord): boolean {
     if (vote.state !== "failing" || (own?.vote.state !== "passing" && own?.vote.state !== "warning")) return false;
-    const member = this.#deps.members.get(run);
+    const { members, detachedAt } = this.#deps;
+    const member = members.get(run);
     // in a store that is back, the last beat of a dead member may still be, and votes of before that their member has yet to replace
-    return member !== undefined && (member.vouch?.provenAt ?? Number.NEGATIVE_INFINITY) < this.#deps.detachedAt();
+    const toldAt = member?.vouch?.provenAt ?? Number.NEGATIVE_INFINITY;
+    const isOutlived = toldAt < Math.min(members.returnedAt, seenAt(own, definition));
+    return member !== undefined && (toldAt < detachedAt() || isOutlived);
   }
+}
+
+function seenAt(own: SeatVote | undefined, { staleAfterMs }: Definition): number {
+  return (own?.validUntil ?? Number.NEGATIVE_INFINITY) - staleAfterMs;
 }
 
 function isFailing({ state }: Vote | Decision): boolean {

@@ -138,6 +138,11 @@ class Table {
     return this;
   }
 
+  /** A read that has no beat. */
+  readNothing(): void {
+    this.#members.hear([], this.clock.now(), this.clock.now());
+  }
+
   /** Two beats more, the last one now: with the vote of before. */
   hearAgain(run: string, until: number): void {
     const now = this.clock.now();
@@ -253,6 +258,22 @@ for (const [title, until, state] of [
       table.decisions.isAlone = isAlone;
       assert.equal(table.decide(), state);
     }
+  });
+
+for (const [title, seenAt, isBack, isHeard, state] of [
+  ["does not count for a member that is back and has seen a pass since", 8_000, true, false, "passing"],
+  ["counts when its member says it again", 8_000, true, true, "failing"],
+  ["counts beside a pass of before", -1_000, true, false, "failing"],
+  ["counts at a member that was not away", 8_000, false, false, "failing"],
+] as const)
+  it(`a failure that was told while a member was away from the store ${title}`, () => {
+    const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 30_000);
+    table.own("passing", seenAt + 30_000);
+    table.detachedAt = -1_000; // the store had the vote at 0
+    table.clock.stall(9_000);
+    if (isBack) table.readNothing();
+    if (isHeard) table.hearAgain("a", 30_000);
+    assert.equal(table.decide(), state);
   });
 
 it("a vote that counts is looked at again when it ends, and one that does not with each beat, while its member may be heard", () => {
