@@ -269,7 +269,7 @@ for (const [title, seenAt, isBack, isHeard, state] of [
   it(`a failure that was told while a member was away from the store ${title}`, () => {
     const table = new Table(PASSING, ["a"], { copies: 1, agree: 1 }).vote("a", "failing", 30_000);
     table.own("passing", seenAt + 30_000);
-    table.detachedAt = -1_000; // the store had the vote at 0
+    table.detachedAt = -2_000; // the store had the vote at 0
     table.clock.stall(9_000);
     if (isBack) table.readNothing();
     if (isHeard) table.hearAgain("a", 30_000);
