@@ -169,6 +169,8 @@ export class MemberFacts {
   isCut = false;
   /** The store refuses its votes: it hears the others, and they hear no more of it than that it lives. */
   isMute = false;
+  /** The end of the last time in which it was mute. */
+  muteUntil = Number.NEGATIVE_INFINITY;
   /** Since when it hears nothing at all. A slow or split store is not that. */
   deafSince: number | undefined;
   /** The last time in which it heard nothing at all, when that is over. */
@@ -459,6 +461,7 @@ export class Facts {
 
   mute(member: MemberFacts, isMute: boolean): void {
     member.isMute = isMute;
+    member.muteUntil = this.now;
     if (isMute) this.#unhear(member);
     else this.#hear(member);
     this.disturb(`votes of ${member.name} are ${isMute ? "refused" : "taken"}`);

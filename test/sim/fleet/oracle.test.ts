@@ -148,6 +148,29 @@ test("a member whose votes are refused keeps its seat, and hears the others", ()
   assert.deepEqual(history.oracle.faults, []);
 });
 
+for (const [isMute, afterS, isFound] of [
+  [true, 20, false],
+  [false, 3, false],
+  [false, 5, true],
+] as const)
+  test(`a status that stays failing beside an owner whose votes are ${isMute ? "refused" : `taken for ${afterS} s`} is ${isFound ? "found" : "excused"}`, () => {
+    const history = new History({ copies: 3, agree: 2 });
+    const [a, b, c] = history.members;
+    history.probe(c);
+    history.pass(20);
+    history.facts.mute(c, true);
+    history.facts.turn(history.check, "down");
+    history.vote(a, "failing");
+    history.vote(b, "failing");
+    history.serve(a, "failing");
+    history.pass(5);
+    history.facts.turn(history.check, "up");
+    history.vote(b, "passing");
+    if (!isMute) history.facts.mute(c, false);
+    history.pass(afterS);
+    assert.equal(found(history).includes("false down"), isFound, history.oracle.faults[0]);
+  });
+
 test("SERVING by what a member said before its votes were refused is found", () => {
   const history = new History();
   const [a, b] = history.members;

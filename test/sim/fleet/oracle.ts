@@ -372,9 +372,14 @@ export class Oracle {
     return now - Math.max(at, changesUntil) >= CATCH_UP_MS + SETTLE_MS;
   }
 
-  /** A new owner has no result yet, or the first one is not yet known. Each member is one, once the list of members has settled. */
+  /**
+   * A new owner has no result yet, or the first one is not yet known. Each member is one, once the list of members has settled.
+   * An owner whose votes are refused may see it fail: it keeps its seat, and is heard two beats after that is over.
+   */
   #isAwaited(member: MemberFacts, check: CheckFacts): boolean {
     const { now, members } = this.#facts;
+    for (const [{ isMute, muteUntil }, { isProbing }] of check.votes)
+      if (isProbing && (isMute || now - muteUntil < CATCH_UP_MS + BEAT_MS)) return true;
     const isShort = this.#isShort(member, check);
     if (check.scope === "each" || isShort)
       for (const voter of members) {
