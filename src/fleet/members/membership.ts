@@ -3,7 +3,7 @@
  *
  *     beats --> members --> roster --settling--> the roster that is acted on --> onRoster
  *
- * While the store is away, and for one lease after it, the roster stays as it is.
+ * While the store is away, and for one lease after it, the roster stays as it is: but for a member that was alone in it.
  */
 import type { CancelTimer, Clock } from "../../core/clock.js";
 import type { FleetEvent, FleetSettings } from "../fleet-deps.js";
@@ -187,12 +187,15 @@ export class FleetMembership {
     this.#settle();
   }
 
-  /** A member that starts sees at once who probes what, also when it was alone because the store was away. */
+  /** A member that starts sees at once who probes what. One that was alone, because the store was away, probes beside them. */
   #seeOthers(): void {
-    const others = rosterOfOthers(this.#alive, this.#self, this.#deps.settings.beatMs);
-    const isOutside = this.roster.length <= 1 || !this.roster.some(({ run }) => run === this.#self.run);
-    if (!isOutside || others.length === 0 || isSameRoster(others, this.roster)) return;
-    this.#settling.adopt(others);
+    const { beatMs } = this.#deps.settings;
+    const others = rosterOfOthers(this.#alive, this.#self, beatMs);
+    const isMember = this.roster.some(({ run }) => run === this.#self.run);
+    if ((isMember && this.hasOthers) || others.length === 0) return;
+    const seen = isMember ? rosterOf(this.#alive, this.#self, beatMs) : others;
+    if (isSameRoster(seen, this.roster)) return;
+    this.#settling.adopt(seen);
     this.#deps.onRoster();
   }
 
