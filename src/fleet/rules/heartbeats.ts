@@ -144,7 +144,12 @@ function isSurelyYounger(
   { toleranceMs, delayMs }: AgePrecision,
   now: number,
 ): boolean {
-  const others = votes.filter((each) => each !== own && each.order >= own.order && each.vote.state !== "abstaining");
+  // a member that takes this one for gone adopts its report, and may know its age badly
+  const isCopy = ({ vote, order, isHandedOn }: HeartbeatVote) =>
+    isHandedOn === true && order === own.order && isSameState(vote, own.vote);
+  const others = votes.filter(
+    (each) => each !== own && each.order >= own.order && each.vote.state !== "abstaining" && !isCopy(each),
+  );
   const challengers = others.filter(({ validUntil, byAge }) => validUntil > now || byAge === Number.NEGATIVE_INFINITY);
   return (
     challengers.length > 0 &&

@@ -220,6 +220,11 @@ describe("the number of a report", () => {
     ["p2 -5, f2 -9 h", "next"],
     ["p2 -5, f2 -8 h", undefined],
     ["p2 -5, f3 -9 h", undefined],
+    // a copy of the own one, whose age is badly known
+    ["p2 -5, p2 -9 h", undefined],
+    ["p2 -5, p2 -90 h", undefined],
+    ["p2 -5, p2 -9 h, f2 -9 h", "next"],
+    ["p2 -5, p3 -69 h", "next"],
     // than one that is missed
     ["p2 -5, m2 -9", "next"],
     ["p2 -5, m3 -9", "next"],
