@@ -103,7 +103,10 @@ const adding = (service: string, status: WatchStatus): Breaker => ({
   server: (frame, connection) => {
     const request = connection.requests.get(frame.stream);
     if (frame.type === TYPE.DATA && request?.method === "Watch" && request.service === service && request.answers === 1)
-      setTimeout(() => connection.toClient(data(frame.stream, statusMessage(status))), 40);
+      setTimeout(() => {
+        // on a cancelled stream, it would break the rule of `cancel` too
+        if (!request.isCancelled) connection.toClient(data(frame.stream, statusMessage(status)));
+      }, 40);
     return undefined;
   },
 });

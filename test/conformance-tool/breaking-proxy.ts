@@ -40,6 +40,8 @@ export class ProxyRequest {
   isComplete = false;
   /** The server has ended its stream. */
   hasEnded = false;
+  /** The client has cancelled it. */
+  isCancelled = false;
   /** Not for the server: the breaker has answered, or will. */
   isTaken = false;
   /** DATA frames of the server. */
@@ -197,6 +199,7 @@ export class ProxyConnection {
     } else if (type === TYPE.CONTINUATION) this.#block.push(payload);
     const request = this.requests.get(stream);
     if (request === undefined) return;
+    request.isCancelled ||= type === TYPE.RST_STREAM;
     if ((type === TYPE.HEADERS || type === TYPE.CONTINUATION) && (flags & FLAG.END_HEADERS) !== 0)
       request.fields = this.#decode(Buffer.concat(this.#block));
     if (type === TYPE.DATA) {
